@@ -1,0 +1,84 @@
+"""The closed set of error codes, each with its HTTP status and its default retry class."""
+
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """A canonical error code. Clients switch on it; it never changes its meaning."""
+
+    INVALID_ARGUMENT = "INVALID_ARGUMENT"
+    FAILED_PRECONDITION = "FAILED_PRECONDITION"
+    CONTEXT_LENGTH_EXCEEDED = "CONTEXT_LENGTH_EXCEEDED"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    INSUFFICIENT_CREDITS = "INSUFFICIENT_CREDITS"
+    PERMISSION_DENIED = "PERMISSION_DENIED"
+    CONTENT_FILTERED = "CONTENT_FILTERED"
+    NOT_FOUND = "NOT_FOUND"
+    MODEL_INVALID = "MODEL_INVALID"
+    TOOL_NOT_FOUND = "TOOL_NOT_FOUND"
+    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
+    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
+    ALREADY_EXISTS = "ALREADY_EXISTS"
+    ABORTED = "ABORTED"
+    IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
+    INTEGRATION_NOT_CONNECTED = "INTEGRATION_NOT_CONNECTED"
+    RATE_LIMITED = "RATE_LIMITED"
+    QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
+    CANCELLED = "CANCELLED"
+    INTERNAL = "INTERNAL"
+    UNIMPLEMENTED = "UNIMPLEMENTED"
+    UPSTREAM_ERROR = "UPSTREAM_ERROR"
+    TOOL_EXECUTION_FAILED = "TOOL_EXECUTION_FAILED"
+    UNAVAILABLE = "UNAVAILABLE"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+
+    @property
+    def http_status(self) -> int:
+        """The status that the edge answers with."""
+        return _HTTP_STATUS[self]
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same request may succeed later without any change by the caller."""
+        return self in _RETRYABLE
+
+
+_HTTP_STATUS: dict[Code, int] = {
+    Code.INVALID_ARGUMENT: 400,
+    Code.FAILED_PRECONDITION: 400,
+    Code.CONTEXT_LENGTH_EXCEEDED: 400,
+    Code.UNAUTHENTICATED: 401,
+    Code.INSUFFICIENT_CREDITS: 402,
+    Code.PERMISSION_DENIED: 403,
+    Code.CONTENT_FILTERED: 403,
+    Code.NOT_FOUND: 404,
+    Code.MODEL_INVALID: 404,
+    Code.TOOL_NOT_FOUND: 404,
+    Code.METHOD_NOT_ALLOWED: 405,
+    Code.PAYLOAD_TOO_LARGE: 413,
+    Code.UNSUPPORTED_MEDIA_TYPE: 415,
+    Code.ALREADY_EXISTS: 409,
+    Code.ABORTED: 409,
+    Code.IDEMPOTENCY_CONFLICT: 409,
+    Code.INTEGRATION_NOT_CONNECTED: 409,
+    Code.RATE_LIMITED: 429,
+    Code.QUOTA_EXCEEDED: 429,
+    Code.CANCELLED: 499,
+    Code.INTERNAL: 500,
+    Code.UNIMPLEMENTED: 501,
+    Code.UPSTREAM_ERROR: 502,
+    Code.TOOL_EXECUTION_FAILED: 502,
+    Code.UNAVAILABLE: 503,
+    Code.DEADLINE_EXCEEDED: 504,
+}
+
+_RETRYABLE = frozenset(
+    {
+        Code.ABORTED,
+        Code.RATE_LIMITED,
+        Code.UPSTREAM_ERROR,
+        Code.UNAVAILABLE,
+        Code.DEADLINE_EXCEEDED,
+    }
+)
