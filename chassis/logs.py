@@ -1,0 +1,60 @@
+"""Structured logs: one JSON object a line, silent on replay, never content or credentials.
+
+`log = logs.get(__name__)`, then `log.info("turn finished", extra=fields(run_id=...))`. Only what
+is passed through `fields` becomes a field, so a request or a model's text cannot slip in whole.
+"""
+
+import json
+import logging
+import sys
+import time
+from typing import Any
+
+from restate.server_context import restate_context_is_replaying
+
+_FIELDS = "yocaso_fields"
+
+
+def get(name: str) -> logging.Logger:
+    """A logger that says nothing while Restate replays a journal."""
+    logger = logging.getLogger(name)
+    if _NOT_REPLAYING not in logger.filters:
+        logger.addFilter(_NOT_REPLAYING)
+    return logger
+
+
+def fields(**values: str | int | float | bool | None) -> dict[str, Any]:
+    """Named values for a log line, passed as `extra=`."""
+    return {_FIELDS: {name: value for name, value in values.items() if value is not None}}
+
+
+def set_up(level: str = "INFO") -> None:
+    """Send every log of this process to standard error as JSON lines. Called once, by `app`."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonLine())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+
+
+class _NotReplaying(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not restate_context_is_replaying.get()
+
+
+_NOT_REPLAYING = _NotReplaying()
+
+
+class _JsonLine(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line: dict[str, Any] = {
+            "time": f"{moment}.{int(record.msecs):03d}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, _FIELDS, {}),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)

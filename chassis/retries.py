@@ -1,0 +1,33 @@
+"""The retry policies that components choose from, each with its reason.
+
+They govern crashes and bugs only: expected failures of a step are values that `chassis.steps`
+retries itself. No other module states retry numbers for Restate.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How Restate repeats an attempt that crashed, and what it does when the bound is spent."""
+
+    name: str
+    initial_interval: timedelta
+    max_interval: timedelta
+    max_attempts: int
+    on_max_attempts: Literal["pause", "kill"]
+
+
+# A client waits: give up well before its deadline. Kill, because nobody resumes a gateway call.
+REQUEST = RetryPolicy("REQUEST", timedelta(milliseconds=50), timedelta(seconds=1), 8, "kill")
+
+# A paused call would block its key for ever, so a singleton is killed when the bound is spent.
+# About ten minutes, so that an ordinary outage of the handlers' own process heals by itself.
+SINGLETON = RetryPolicy("SINGLETON", timedelta(milliseconds=50), timedelta(seconds=10), 70, "kill")
+
+# Nobody waits and the work is worth keeping: pause for an operator, who resumes after a fix.
+LONG_RUNNING = RetryPolicy(
+    "LONG_RUNNING", timedelta(milliseconds=50), timedelta(seconds=10), 70, "pause"
+)

@@ -1,0 +1,1 @@
+"""Leaves: each owns at most one vendor or engine and waits for no other component."""

@@ -1,0 +1,1 @@
+"""What runs once for each id and orchestrates actors and services."""
