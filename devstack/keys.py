@@ -1,0 +1,43 @@
+"""Secret keys for tenants that exist only in a development stack or a test."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+_RESOURCES = (
+    "conversations",
+    "models",
+    "mcp",
+    "memories",
+    "storage",
+    "integrations",
+    "webhooks",
+    "notifications",
+    "socayo",
+    "orgs",
+)
+MEMBER_SCOPES = tuple(
+    f"{resource}:{action}" for resource in _RESOURCES for action in ("read", "write")
+)
+
+
+@dataclass(frozen=True)
+class SecretKey:
+    """A key and whom it stands for. The edge is given the hash only."""
+
+    tenant_id: str
+    user_id: str
+    scopes: tuple[str, ...] = MEMBER_SCOPES
+    key_id: str = field(default_factory=lambda: f"key_{secrets.token_hex(8)}")
+    key: str = field(default_factory=lambda: f"sk_{secrets.token_urlsafe(24)}", repr=False)
+
+    def setting(self) -> dict[str, Any]:
+        """This key's entry in the edge's setting EDGE_SECRET_KEYS."""
+        return {
+            "key_id": self.key_id,
+            "sha256": hashlib.sha256(self.key.encode()).hexdigest(),
+            "tenant_id": self.tenant_id,
+            "user_id": self.user_id,
+            "scopes": list(self.scopes),
+        }

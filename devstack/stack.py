@@ -1,0 +1,163 @@
+"""The whole platform on loopback: Restate, the handlers, the edge, and the OpenRouter double.
+
+Owns the wiring between the processes (ports, addresses, keys) and the order in which they become
+ready; `processes.py` knows how to run one. Ports and data stay the same over a kill and a start, so
+runs in flight go on. Ready means that a call of a client has come back through all of it.
+"""
+
+import json
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from devstack.keys import SecretKey
+from devstack.processes import (
+    Command,
+    Process,
+    ProcessError,
+    accepts_connections,
+    free_port,
+    wait_until,
+)
+from devstack.restate import RestateOptions, RestateServer
+
+HANDLERS, EDGE, OPENROUTER, RESTATE = "handlers", "edge", "openrouter", "restate"
+START_SECONDS = 30
+
+
+@dataclass(frozen=True)
+class StackOptions:
+    """How one stack runs. The defaults are those of development."""
+
+    data_path: Path
+    keys: tuple[SecretKey, ...]
+    fsync: bool = True
+    force_replay: bool = False
+    """Suspend every handler at every await: each step then runs from the journal."""
+    environment: dict[str, str] = field(default_factory=dict[str, str])
+    """More settings of the handlers and the edge; they win over the stack's own."""
+
+
+class Stack:
+    """Four processes that know each other."""
+
+    def __init__(self, options: StackOptions) -> None:
+        """Choose ports; nothing runs before `start`."""
+        self.options = options
+        self._ports = {name: free_port() for name in (HANDLERS, EDGE, OPENROUTER)}
+        self._private_port = free_port()
+        # Not in the data directory: the path of a unix socket has room for about 100 bytes.
+        self._socket_path = Path(tempfile.mkdtemp(prefix="yocaso-"))
+        self.base_url = self._url(EDGE)
+        self.private_url = f"http://127.0.0.1:{self._private_port}"
+        self.openrouter_url = self._url(OPENROUTER)
+        self.handlers_url = self._url(HANDLERS)
+        self.restate = RestateServer(self._restate_options())
+        self._http = httpx.Client(timeout=30, trust_env=False)
+        self.processes = {
+            RESTATE: self.restate.process,
+            OPENROUTER: self._python(OPENROUTER, "devstack.openrouter"),
+            HANDLERS: self._python(HANDLERS, "app", "handlers"),
+            EDGE: self._python(EDGE, "app", "edge", "--private-port", str(self._private_port)),
+        }
+
+    def start(self) -> None:
+        """Start everything at once and wait until a call goes through; stops all on failure."""
+        try:
+            for process in self.processes.values():
+                process.start()
+            for name in self.processes:
+                self.wait_ready(name)
+            self.restate.register(self.handlers_url)
+            self._wait_answered()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Stop every process, those that face clients first, and remove the socket's folder."""
+        self._http.close()
+        for name in (EDGE, HANDLERS, OPENROUTER):
+            self.processes[name].stop()
+        self.restate.close()
+        shutil.rmtree(self._socket_path, ignore_errors=True)
+
+    def kill(self, name: str) -> None:
+        """Kill one process and all it has started with signal 9."""
+        self.processes[name].kill()
+
+    def start_again(self, name: str) -> None:
+        """Start a killed process on its old port and data, and wait until it is ready."""
+        self.processes[name].start()
+        self.wait_ready(name)
+
+    def wait_ready(self, name: str) -> None:
+        """Wait until the process answers in its own way."""
+        process = self.processes[name]
+        if name == RESTATE:
+            self.restate.wait_ready(START_SECONDS)
+        elif name == EDGE:
+            process.wait_ready(self._edge_is_healthy, START_SECONDS)
+        else:
+            port = self._ports[name]
+            process.wait_ready(lambda: accepts_connections(port), START_SECONDS)
+
+    def _wait_answered(self) -> None:
+        if not wait_until(self._answers, START_SECONDS):
+            log = self.processes[EDGE].log_tail()
+            raise ProcessError(f"No call came through the stack. The end of the edge's log:\n{log}")
+
+    def _answers(self) -> bool:
+        try:
+            answer = self._http.post(
+                f"{self.base_url}/api/v1/llm/gateway/list-threads",
+                json={},
+                headers={"x-api-key": self.options.keys[0].key},
+            )
+        except httpx.HTTPError:
+            return False
+        return answer.is_success
+
+    def _edge_is_healthy(self) -> bool:
+        try:
+            return self._http.get(f"{self.base_url}/healthz").is_success
+        except httpx.HTTPError:
+            return False
+
+    def _url(self, name: str) -> str:
+        return f"http://127.0.0.1:{self._ports[name]}"
+
+    def _log_path(self, name: str) -> Path:
+        return self.options.data_path / "logs" / f"{name}.log"
+
+    def _python(self, name: str, module: str, *arguments: str) -> Process:
+        port = self._ports[name]
+        ports = (port, self._private_port) if name == EDGE else (port,)
+        command = (sys.executable, "-m", module, *arguments, "--port", str(port))
+        return Process(Command(name, command, self._log_path(name), self._settings(), ports))
+
+    def _settings(self) -> dict[str, str]:
+        settings = {
+            "PYTHONUNBUFFERED": "1",
+            "RESTATE_INGRESS_URL": self.restate.ingress_url,
+            "RESTATE_ADMIN_URL": self.restate.admin_url,
+            "EDGE_SECRET_KEYS": json.dumps([key.setting() for key in self.options.keys]),
+            "BUS_PATH": str(self._socket_path / "bus"),
+            "OPENROUTER_BASE_URL": f"{self.openrouter_url}/api/v1",
+            "OPENROUTER_API_KEY": "sk-or-local",
+        }
+        if self.options.force_replay:
+            settings["CHASSIS_FORCE_REPLAY"] = "1"
+        return settings | self.options.environment
+
+    def _restate_options(self) -> RestateOptions:
+        return RestateOptions(
+            data_path=self.options.data_path / "restate",
+            log_path=self._log_path(RESTATE),
+            fsync=self.options.fsync,
+            inactivity_timeout="0s" if self.options.force_replay else None,
+        )

@@ -1,0 +1,40 @@
+"""Fixtures of the whole test run. Stacks are started once and shared; see `support/stack.py`."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.stack import RunningStack, running_stack
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Asynchronous tests run on asyncio, as the platform does."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def live_stack() -> Iterator[RunningStack]:
+    """The platform as it is deployed, one for the whole run. Do not kill its processes."""
+    with running_stack() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def replaying_stack() -> Iterator[RunningStack]:
+    """The platform with every handler suspended at every await, so that each step is a replay."""
+    with running_stack(force_replay=True) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def stack(live_stack: RunningStack) -> RunningStack:
+    """The shared platform."""
+    return live_stack
+
+
+@pytest.fixture
+def fresh_stack() -> Iterator[RunningStack]:
+    """A platform for one test alone, which may kill its processes."""
+    with running_stack() as stack:
+        yield stack

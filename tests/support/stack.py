@@ -1,0 +1,105 @@
+"""A running platform as tests hold it: users of two tenants, calls, and kills.
+
+`running_stack` is the one way in; the fixtures in `tests/conftest.py` choose how long it lives.
+Processes are started and killed in a worker thread so that a test's other tasks go on meanwhile.
+"""
+
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import anyio
+import anyio.to_thread
+import httpx
+
+from devstack.keys import SecretKey
+from devstack.stack import Stack, StackOptions
+
+API = "/api/v1/"
+T = TypeVar("T")
+
+
+class Answer(NamedTuple):
+    """What a client got: `status, body, headers = await stack.call(...)`."""
+
+    status: int
+    body: Any
+    headers: httpx.Headers
+
+
+class RunningStack:
+    """The platform on random ports, seen from outside."""
+
+    def __init__(self, stack: Stack, alice: SecretKey, bob: SecretKey, carol: SecretKey) -> None:
+        """Alice and Bob belong to one tenant, Carol to another."""
+        self.processes = stack
+        self.base_url = stack.base_url
+        self.alice = alice
+        self.bob = bob
+        self.carol = carol
+
+    async def call(
+        self,
+        path: str,
+        body: object = None,
+        *,
+        key: SecretKey | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """POST to a method (`llm/gateway/create-thread`), as Alice unless a key is named."""
+        sent = {"x-api-key": (key or self.alice).key, **(headers or {})}
+        async with self.client() as client:
+            answer = await client.post(API + path, json={} if body is None else body, headers=sent)
+        return Answer(answer.status_code, _json_of(answer), answer.headers)
+
+    def client(self) -> httpx.AsyncClient:
+        """A client without credentials, for what `call` cannot say."""
+        return httpx.AsyncClient(base_url=self.base_url, timeout=60, trust_env=False, verify=False)
+
+    async def kill(self, name: str) -> None:
+        """Kill `handlers`, `restate`, `edge` or `openrouter` with signal 9."""
+        await anyio.to_thread.run_sync(self.processes.kill, name)
+
+    async def start(self, name: str) -> None:
+        """Start a killed process on its old port and data, and wait until it is ready."""
+        await anyio.to_thread.run_sync(self.processes.start_again, name)
+
+    async def wait_until(self, read: Callable[[], Awaitable[T]], seconds: float = 30) -> T:
+        """Call `read` until its answer is true, and return that answer; the test fails after."""
+        deadline = time.monotonic() + seconds
+        while not (value := await read()):
+            assert time.monotonic() < deadline, f"not within {seconds} s; last answer: {value!r}"
+            await anyio.sleep(0.02)
+        return value
+
+
+@contextmanager
+def running_stack(
+    *, force_replay: bool = False, environment: Mapping[str, str] | None = None
+) -> Generator[RunningStack]:
+    """Start a stack of its own in a temporary directory; stop it and drop the data at the end."""
+    alice = SecretKey(tenant_id="acme", user_id="alice")
+    bob = SecretKey(tenant_id="acme", user_id="bob")
+    carol = SecretKey(tenant_id="globex", user_id="carol")
+    with tempfile.TemporaryDirectory(prefix="yocaso-test-", ignore_cleanup_errors=True) as folder:
+        options = StackOptions(
+            data_path=Path(folder),
+            keys=(alice, bob, carol),
+            fsync=False,
+            force_replay=force_replay,
+            environment=dict(environment or {}),
+        )
+        stack = Stack(options)
+        stack.start()
+        try:
+            yield RunningStack(stack, alice, bob, carol)
+        finally:
+            stack.stop()
+
+
+def _json_of(answer: httpx.Response) -> Any:
+    is_json = answer.headers.get("content-type", "").startswith("application/json")
+    return answer.json() if is_json else answer.text
