@@ -50,7 +50,7 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(NODE_TOOLS)/node_modules/.bin/pyright --warnings
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 fmt: setup
 	$(BIN)/ruff check --fix .
