@@ -87,9 +87,7 @@ def send(
     """Send one-way: it will happen once this attempt's progress is durable."""
     _check_send(rpc)
     _check_key(rpc, key)
-    ctx.generic_send(
-        rpc.component.name, rpc.name, request.to_json(), key=key, send_delay=delay
-    )
+    ctx.generic_send(rpc.component.name, rpc.name, request.to_json(), key=key, send_delay=delay)
 
 
 def _check_down(rpc: Rpc[Q, R]) -> None:

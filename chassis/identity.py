@@ -68,16 +68,14 @@ class Caller:
             AUTH_MODE: self.mode.value,
             SCOPES: " ".join(sorted(self.scopes)),
         }
-        for name, value in (
-            (USER_EMAIL, encode_segment(self.email)),
-            (ROLE, self.role),
-            (KEY_ID, self.key_id),
-            (IMPERSONATOR, encode_segment(self.impersonator)),
-            (REQUEST_ID, self.request_id),
-        ):
-            if value:
-                headers[name] = value
-        return headers
+        optional = {
+            USER_EMAIL: encode_segment(self.email),
+            ROLE: self.role,
+            KEY_ID: self.key_id,
+            IMPERSONATOR: encode_segment(self.impersonator),
+            REQUEST_ID: self.request_id,
+        }
+        return headers | {name: value for name, value in optional.items() if value}
 
     def user_key(self) -> str:
         """The key of actors that belong to the user: `tenant/user`."""
@@ -101,5 +99,3 @@ def object_key(*segments: str) -> str:
 def key_segments(key: str) -> list[str]:
     """The segments of an object key, decoded."""
     return [unquote(segment) for segment in key.split("/")]
-
-

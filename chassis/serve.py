@@ -43,9 +43,7 @@ _SLACK = timedelta(minutes=1)
 
 def implements(
     rpc: Rpc[Q, R],
-) -> Callable[
-    [Callable[[S, C, Q], Awaitable[R]]], Callable[[S, C, Q], Awaitable[R]]
-]:
+) -> Callable[[Callable[[S, C, Q], Awaitable[R]]], Callable[[S, C, Q], Awaitable[R]]]:
     """Mark a method as the handler of `rpc`; its types are checked against the contract."""
 
     def mark(method: Callable[[S, C, Q], Awaitable[R]]) -> Callable[[S, C, Q], Awaitable[R]]:

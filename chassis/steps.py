@@ -128,9 +128,7 @@ def _with_attempts(error: RpcError, attempts: int) -> RpcError:
     details = error.details.model_copy(
         update={"retry_info": retry.model_copy(update={"attempts": attempts})}
     )
-    return RpcError(
-        error.code, error.reason, error.message, details, is_terminal=error.is_terminal
-    )
+    return RpcError(error.code, error.reason, error.message, details, is_terminal=error.is_terminal)
 
 
 _OK, _ERROR = b'{"ok":', b'{"error":'
