@@ -1,0 +1,58 @@
+"""What a message's JSON Schema says beyond pydantic's: the wire form, and nothing else.
+
+`null` and titles are not shown, protobuf's own defaults neither (a generated client would take
+a field with a default for required). In answers, the fields that are always shown are required.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+from chassis.message.shape import json_name
+from chassis.message.wire_schema import always_shown, oneofs_of
+
+Mode = Literal["validation", "serialization"]
+
+
+def as_wire(model: type[BaseModel], shown: dict[str, Any], mode: Mode, proto_names: bool) -> None:
+    """Changes `shown`, the JSON Schema of `model`, in place to the wire form."""
+    named = {n: n if proto_names else json_name(n) for n in model.model_fields}
+    properties = shown.get("properties", {})
+    shown["properties"] = {
+        wire: _property(properties[wire] if wire in properties else properties[json_name(name)])
+        for name, wire in named.items()
+    }
+    if mode == "serialization":
+        shown.pop("additionalProperties", None)
+        required = [named[n] for n, info in model.model_fields.items() if always_shown(info)]
+    else:
+        required = [named[n] for n, info in model.model_fields.items() if info.is_required()]
+        _add_oneofs(model, shown, named)
+    shown.pop("required", None)
+    if required:
+        shown["required"] = required
+
+
+def _property(shown: dict[str, Any]) -> dict[str, Any]:
+    drop = {"title"}
+    if "default" in shown and not _worth_showing(shown["default"], shown):
+        drop.add("default")
+    return {key: value for key, value in shown.items() if key not in drop}
+
+
+def _worth_showing(default: Any, shown: dict[str, Any]) -> bool:
+    if isinstance(default, str) and default not in shown.get("enum", [default]):
+        return False
+    return bool(default)
+
+
+def _add_oneofs(model: type[BaseModel], shown: dict[str, Any], named: dict[str, str]) -> None:
+    rules: list[dict[str, Any]] = []
+    for one in oneofs_of(model):
+        fields = [named[field] for field in one.fields]
+        pairs = [[a, b] for i, a in enumerate(fields) for b in fields[i + 1 :]]
+        rules.append({"not": {"anyOf": [{"required": pair} for pair in pairs]}})
+        if one.required:
+            rules.append({"anyOf": [{"required": [field]} for field in fields]})
+    if rules:
+        shown["allOf"] = rules
