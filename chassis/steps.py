@@ -94,7 +94,7 @@ def attempt(
 async def now(ctx: AnyContext) -> datetime:
     """The time of the first execution, the same on every replay (UTC)."""
     seconds = await ctx.run_typed("now", _clock, RunOptions(serde=_serde(float)))
-    return datetime.fromtimestamp(cast("float", seconds), UTC)
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def new_id(ctx: AnyContext, prefix: str, at: datetime) -> str:
@@ -170,7 +170,8 @@ _ERROR_ADAPTER = TypeAdapter(_ErrorRecord)
 
 
 @lru_cache(maxsize=256)
-def _serde(returns: type[Any]) -> _OutcomeSerde[Any]:
+def _serde(returns: Any) -> _OutcomeSerde[Any]:
+    # Not every type hint is a class: pydantic also reads `list[int]` and unions.
     if isinstance(returns, type) and issubclass(returns, Message):
         return _OutcomeSerde(write=lambda value: value.to_json(), read=returns.from_json)
     adapter: TypeAdapter[Any] = TypeAdapter(returns)

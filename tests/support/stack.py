@@ -20,6 +20,8 @@ from devstack.stack import Stack, StackOptions
 
 API = "/api/v1/"
 T = TypeVar("T")
+# Tests poll, and all of them share three users.
+TEST_SETTINGS = {"EDGE_REQUESTS_PER_MINUTE": "1000000"}
 
 
 class Answer(NamedTuple):
@@ -37,6 +39,7 @@ class RunningStack:
         """Alice and Bob belong to one tenant, Carol to another."""
         self.processes = stack
         self.base_url = stack.base_url
+        self.openrouter_url = stack.openrouter_url
         self.alice = alice
         self.bob = bob
         self.carol = carol
@@ -90,7 +93,7 @@ def running_stack(
             keys=(alice, bob, carol),
             fsync=False,
             force_replay=force_replay,
-            environment=dict(environment or {}),
+            environment=TEST_SETTINGS | dict(environment or {}),
         )
         stack = Stack(options)
         stack.start()
