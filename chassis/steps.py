@@ -7,6 +7,7 @@ other exception is a crash or a bug and left to Restate, which runs the same att
 the same name; a vendor's idempotency key must therefore be made from the step's name.
 """
 
+import inspect
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -170,9 +171,9 @@ _ERROR_ADAPTER = TypeAdapter(_ErrorRecord)
 
 
 @lru_cache(maxsize=256)
-def _serde(returns: Any) -> _OutcomeSerde[Any]:
-    # Not every type hint is a class: pydantic also reads `list[int]` and unions.
-    if isinstance(returns, type) and issubclass(returns, Message):
+def _serde(returns: type[Any]) -> _OutcomeSerde[Any]:
+    # Type hints that are no classes (`list[int]`, unions) come here too: pydantic reads them.
+    if inspect.isclass(returns) and issubclass(returns, Message):
         return _OutcomeSerde(write=lambda value: value.to_json(), read=returns.from_json)
     adapter: TypeAdapter[Any] = TypeAdapter(returns)
     return _OutcomeSerde(write=adapter.dump_json, read=adapter.validate_json)
