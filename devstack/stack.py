@@ -62,7 +62,7 @@ class Stack:
             RESTATE: self.restate.process,
             OPENROUTER: self._python(OPENROUTER, "devstack.openrouter"),
             HANDLERS: self._python(HANDLERS, "app", "handlers"),
-            EDGE: self._python(EDGE, "app", "edge", "--private-port", str(self._private_port)),
+            EDGE: self._python(EDGE, "app", "edge"),
         }
 
     def start(self) -> None:
@@ -146,6 +146,7 @@ class Stack:
             "RESTATE_INGRESS_URL": self.restate.ingress_url,
             "RESTATE_ADMIN_URL": self.restate.admin_url,
             "EDGE_SECRET_KEYS": json.dumps([key.setting() for key in self.options.keys]),
+            "EDGE_PRIVATE_PORT": str(self._private_port),
             "BUS_PATH": str(self._socket_path / "bus"),
             "OPENROUTER_BASE_URL": f"{self.openrouter_url}/api/v1",
             "OPENROUTER_API_KEY": "sk-or-local",
