@@ -1,15 +1,16 @@
 """Message: the base of every request, response and stored record."""
 
+from itertools import chain
 from typing import Any, ClassVar, Self, Unpack
 
 import jiter
 from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, ValidationError
 
-from chassis.message.oneofs import Oneof
+from chassis.message.oneofs import Oneof, broken_oneofs
 from chassis.message.reading import Reading, read_public, read_tolerant
 from chassis.message.schema import as_wire
-from chassis.message.shape import shape_of, without_nulls
+from chassis.message.shape import drop_nulls, shape_of
 from chassis.message.violations import Problem, from_pydantic, invalid
 from chassis.message.wire_schema import speak_protojson
 
@@ -67,10 +68,8 @@ class Message(BaseModel):
         Raises RpcError: `request.malformed` when the body cannot be read as JSON, or
         `request.invalid` with all violations at once, unknown fields among them.
         """
-        problems: list[Problem] = []
-        data: Any = {}
-        if raw:
-            data, problems = read_public(raw, free_json=shape_of(cls).holds_free_json)
+        free_json = shape_of(cls).holds_free_json
+        data, problems = read_public(raw or b"{}", free_json=free_json)
         return cls._validated(raw, data, Reading.PUBLIC, problems)
 
     @classmethod
@@ -79,19 +78,19 @@ class Message(BaseModel):
 
         Raises RpcError as `from_public_json` does.
         """
-        data = read_tolerant(raw) if raw else {}
-        return cls._validated(raw, data, Reading.TOLERANT, [])
+        return cls._validated(raw, read_tolerant(raw or b"{}"), Reading.TOLERANT, [])
 
     @classmethod
     def _validated(cls, raw: bytes, data: Any, reading: Reading, problems: list[Problem]) -> Self:
         if b"null" in raw:
-            data = without_nulls(data, cls)
+            drop_nulls(data, cls)
         extra = "forbid" if reading is Reading.PUBLIC else "ignore"
         try:
             message = cls.__pydantic_validator__.validate_python(data, extra=extra, context=reading)
         except ValidationError as error:
             found = error.errors(include_url=False, include_input=False)
-            raise invalid(cls, [*problems, *from_pydantic(cls, found)]) from None
+            every = chain(problems, from_pydantic(cls, found), broken_oneofs(data, cls))
+            raise invalid(cls, every) from None
         if problems:
             raise invalid(cls, problems)
         return message

@@ -84,12 +84,15 @@ class ProtoEnum(StrEnum, metaclass=_ProtoEnumMeta):
         cls, _source: Any, _handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         shown: dict[str, Any] = {
+            "title": cls.__name__,
             "type": "string",
             "enum": [member.name for member in cls if member.number != 0],
         }
         return core_schema.with_info_plain_validator_function(
             _reader_of(cls),
             serialization=core_schema.simple_ser_schema("str"),
+            # A reference, so that JSON Schema defines the enum once, by its name.
+            ref=f"{cls.__module__}.{cls.__qualname__}:{id(cls)}",
             metadata=shown_as(shown),
         )
 

@@ -17,8 +17,8 @@ from pydantic_core import CoreSchema, core_schema
 from chassis.message.leaf import leaf, shown_as
 from chassis.message.violations import VIOLATION
 
-_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)", re.ASCII)
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_INTEGER = re.compile(r"-?(?:0|[1-9][0-9]*)")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _LONGEST_NUMBER = 400
 _MOST_DIGITS = 20
 _LIMITS = ("ge", "gt", "le", "lt", "multiple_of")

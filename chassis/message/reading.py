@@ -1,9 +1,10 @@
 """Bytes to Python data: what counts as JSON at the public boundary and inside.
 
 Both readers parse with jiter: strict UTF-8, no lone surrogates, no NaN literals, no byte order
-mark, no numbers beyond 4,300 digits, at most 200 levels. The public one also refuses duplicate
-keys, more than `DEEPEST` levels, NUL in text and numbers that no double can hold. The fast path
-pays only for searches in the raw bytes; the walks run when those find something.
+mark, no integers beyond 4,300 digits, at most 200 levels. The public one also refuses duplicate
+keys, more than `DEEPEST` levels, numbers of more than `MOST_DIGITS` digits or that no double can
+hold, and NUL in text. The fast path pays only for searches in the raw bytes; the walks run when
+those find something.
 """
 
 import json
@@ -16,15 +17,22 @@ from typing import Any, cast
 
 import jiter
 
-from chassis.message.violations import Loc, Problem, malformed
+from chassis.message.shape import Loc
+from chassis.message.violations import Problem, malformed
 
 DEEPEST = 64
 """Levels of nesting that a public body may have; a level is an object or a list."""
 
+MOST_DIGITS = 1_000
+"""Digits in a row that a number in a public body may have."""
+
 _TOO_DEEP = f"must not be nested deeper than {DEEPEST} levels"
+_TOO_LONG = f"must not have a number of more than {MOST_DIGITS} digits"
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
 _BRACKETS = re.compile(rb"[^\[\]]+")
 _TO_LISTS = bytes.maketrans(b"{}", b"[]")
+_DIGITS_TO_ZERO = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
+_TOO_MANY_DIGITS = b"0" * (MOST_DIGITS + 1)
 _HUGE_NUMBER = re.compile(rb"[0-9][eE]\+?0*[1-9][0-9]{2}|[0-9]{309}")
 _PLACE = re.compile(r" at (line [0-9]+ column [0-9]+)$")
 
@@ -60,6 +68,8 @@ def read_public(raw: bytes, *, free_json: bool) -> tuple[Any, list[Problem]]:
         problems.extend(_duplicates(raw))
     if raw.count(b"[") + raw.count(b"{") > DEEPEST and _deeper_than(DEEPEST, raw):
         raise malformed(_TOO_DEEP)
+    if len(raw) > MOST_DIGITS and _has_long_number(raw):
+        raise malformed(_TOO_LONG)
     nul = b"\\u0000" in raw
     huge = free_json and _HUGE_NUMBER.search(raw) is not None
     if nul or huge:
@@ -80,7 +90,7 @@ def _why(raw: bytes, message: str) -> str:
     if "hex escape" in message or "surrogate" in message:
         return f"must not have half of a surrogate pair or a broken escape{place}"
     if "number out of range" in message:
-        return f"must not have a number of so many digits{place}"
+        return f"{_TOO_LONG}{place}"
     return f"must be valid JSON{place}"
 
 
@@ -92,6 +102,13 @@ def _deeper_than(levels: int, raw: bytes) -> bool:
             return False
         brackets = brackets.replace(b"[]", b"")
     return bool(brackets)
+
+
+def _has_long_number(raw: bytes) -> bool:
+    """Whether there are too many digits in a row outside of text."""
+    if _TOO_MANY_DIGITS not in raw.translate(_DIGITS_TO_ZERO):
+        return False
+    return _TOO_MANY_DIGITS in _STRING.sub(b"", raw).translate(_DIGITS_TO_ZERO)
 
 
 class _Twice(dict[str, Any]):

@@ -7,9 +7,12 @@ a field with a default for required). In answers, the fields that are always sho
 from typing import Any, Literal
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
+from chassis.message.enums import ProtoEnum
+from chassis.message.oneofs import oneofs_of
 from chassis.message.shape import json_name
-from chassis.message.wire_schema import always_shown, oneofs_of
+from chassis.message.wire_schema import always_shown, default_of
 
 Mode = Literal["validation", "serialization"]
 
@@ -19,8 +22,8 @@ def as_wire(model: type[BaseModel], shown: dict[str, Any], mode: Mode, proto_nam
     named = {n: n if proto_names else json_name(n) for n in model.model_fields}
     properties = shown.get("properties", {})
     shown["properties"] = {
-        wire: _property(properties[wire] if wire in properties else properties[json_name(name)])
-        for name, wire in named.items()
+        wire: _property(properties.get(wire) or properties[json_name(name)], info)
+        for (name, wire), info in zip(named.items(), model.model_fields.values(), strict=True)
     }
     if mode == "serialization":
         shown.pop("additionalProperties", None)
@@ -33,17 +36,13 @@ def as_wire(model: type[BaseModel], shown: dict[str, Any], mode: Mode, proto_nam
         shown["required"] = required
 
 
-def _property(shown: dict[str, Any]) -> dict[str, Any]:
-    drop = {"title"}
-    if "default" in shown and not _worth_showing(shown["default"], shown):
-        drop.add("default")
-    return {key: value for key, value in shown.items() if key not in drop}
-
-
-def _worth_showing(default: Any, shown: dict[str, Any]) -> bool:
-    if isinstance(default, str) and default not in shown.get("enum", [default]):
-        return False
-    return bool(default)
+def _property(shown: dict[str, Any], info: FieldInfo) -> dict[str, Any]:
+    kept = {key: value for key, value in shown.items() if key not in ("title", "default")}
+    default = None if info.is_required() else default_of(info)
+    unspecified = isinstance(default, ProtoEnum) and default.number == 0
+    if "default" in shown and default and not unspecified:
+        kept["default"] = shown["default"]
+    return kept
 
 
 def _add_oneofs(model: type[BaseModel], shown: dict[str, Any], named: dict[str, str]) -> None:

@@ -4,12 +4,15 @@ Pydantic keeps this inside its core schema, where it cannot be asked. It is used
 validator: to drop `null`, to write paths, and to know whether free JSON can occur at all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import UnionType
 from typing import Annotated, Any, Union, cast, get_args, get_origin
 
 from pydantic import BaseModel
+
+Loc = tuple[str | int, ...]
+"""A place in JSON data: keys as sent, and indexes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,17 @@ class FieldShape:
     message: type[BaseModel] | None
     repeated: bool
     keyed: bool
+
+    def nested(self, value: Any) -> Iterator[tuple[Loc, Any]]:
+        """The values in which the message is looked for, each with the steps to it."""
+        if self.repeated and isinstance(value, list):
+            for index, item in enumerate(cast(list[Any], value)):
+                yield (index,), item
+        elif self.keyed and isinstance(value, dict):
+            for key, item in cast(dict[str, Any], value).items():
+                yield (key,), item
+        elif not self.repeated and not self.keyed:
+            yield (), value
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +58,8 @@ def shape_of(message: type[BaseModel]) -> Shape:
     """The shape of `message`, built when first asked for, because types may nest in a ring."""
     shape = _shapes.get(message)
     if shape is None:
+        if not message.__pydantic_complete__:
+            message.model_rebuild()
         fields = [_field_shape(n, f.annotation) for n, f in message.model_fields.items()]
         by_name = {field.name: field for field in fields}
         by_name.update({field.json_name: field for field in fields})
@@ -92,36 +108,31 @@ def _reaches_free_json(annotation: Any, seen: set[Any]) -> bool:
     return any(_reaches_free_json(argument, seen) for argument in get_args(annotation))
 
 
-def without_nulls(data: Any, message: type[BaseModel]) -> Any:
-    """`data` without the fields that are `null`: on the wire that means absent.
+def messages_in(
+    data: Any, message: type[BaseModel], loc: Loc
+) -> Iterator[tuple[Loc, type[BaseModel], dict[str, Any]]]:
+    """Each object in `data` that stands for a message, with its place; the outermost first."""
+    if not isinstance(data, dict):
+        return
+    given = cast(dict[str, Any], data)
+    yield loc, message, given
+    fields = shape_of(message).fields
+    for key, value in given.items():
+        field = fields.get(key)
+        if field is not None and field.message is not None:
+            for step, inner in field.nested(value):
+                yield from messages_in(inner, field.message, (*loc, key, *step))
+
+
+def drop_nulls(data: Any, message: type[BaseModel]) -> None:
+    """Takes the fields that are `null` out of `data`: on the wire that means absent.
 
     Free JSON keeps its nulls, and so do unknown fields and fields given in both spellings,
     which are refused later. Items and map values stay too: `null` is no item.
     """
-    if not isinstance(data, dict):
-        return data
-    fields = shape_of(message).fields
-    given = cast(dict[str, Any], data)
-    kept: dict[str, Any] = {}
-    for key, value in given.items():
-        field = fields.get(key)
-        if field is None:
-            kept[key] = value
-        elif value is None:
-            twice = (
-                field.name != field.json_name and field.name in given and field.json_name in given
-            )
-            if twice:
-                kept[key] = value
-        else:
-            kept[key] = value if field.message is None else _nested(value, field, field.message)
-    return kept
-
-
-def _nested(value: Any, field: FieldShape, message: type[BaseModel]) -> Any:
-    if field.repeated and isinstance(value, list):
-        return [without_nulls(item, message) for item in cast(list[Any], value)]
-    if field.keyed and isinstance(value, dict):
-        entries = cast(dict[str, Any], value).items()
-        return {key: without_nulls(item, message) for key, item in entries}
-    return value if field.repeated or field.keyed else without_nulls(value, message)
+    for _, inside, given in messages_in(data, message, ()):
+        fields = shape_of(inside).fields
+        for key in [key for key, value in given.items() if value is None and key in fields]:
+            field = fields[key]
+            if field.name == field.json_name or not {field.name, field.json_name} <= given.keys():
+                del given[key]

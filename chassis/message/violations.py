@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails as PydanticError
 from pydantic_core import PydanticCustomError
 
-from chassis.message.shape import shape_of
+from chassis.message.shape import Loc, shape_of
 from errors import Code, ErrorDetails, FieldViolation, Reason, RpcError
 
 REQUEST_INVALID = Reason(
@@ -34,8 +34,6 @@ MOST_VIOLATIONS = 100
 VIOLATION = "violation"
 """The pydantic error type whose context holds a sentence of ours."""
 _LONGEST_KEY = 64
-
-Loc = tuple[str | int, ...]
 
 
 class Problem(NamedTuple):

@@ -17,7 +17,7 @@ from chassis.message.binary import bytes_on_wire
 from chassis.message.enums import ProtoEnum
 from chassis.message.leaf import OnWire, on_wire_of, shown_as
 from chassis.message.numbers import Floating
-from chassis.message.oneofs import Oneof, checker
+from chassis.message.oneofs import checker, oneofs_of
 from chassis.message.shape import json_name
 from chassis.message.times import duration_on_wire, timestamp_on_wire
 from chassis.message.violations import violation
@@ -48,14 +48,6 @@ def speak_protojson(model: type[BaseModel], schema: Any, *, proto_names: bool) -
         holder["schema"] = core_schema.no_info_after_validator_function(checker(oneofs), inner)
 
 
-def oneofs_of(model: type[BaseModel]) -> tuple[Oneof, ...]:
-    """The oneofs that a message declares, with its bases'."""
-    found: dict[str, Oneof] = {}
-    for base in reversed(model.__mro__):
-        found.update({k: v for k, v in vars(base).items() if isinstance(v, Oneof)})
-    return tuple(found.values())
-
-
 def _rewrite_field(model: type[BaseModel], name: str, field: Any, *, proto_names: bool) -> None:
     info: FieldInfo = model.__pydantic_fields__[name]
     where = f"{model.__name__}.{name}"
@@ -78,12 +70,13 @@ def always_shown(info: FieldInfo) -> bool:
     """Whether a field is on the wire whatever it holds."""
     if info.is_required():
         return True
-    if info.exclude_if is not None or _default_of(info) is None:
+    if info.exclude_if is not None or default_of(info) is None:
         return False
     return _omitted_when(info) is None
 
 
-def _default_of(info: FieldInfo) -> Any:
+def default_of(info: FieldInfo) -> Any:
+    """What a field holds when it is absent; only for fields that are not required."""
     return info.get_default(call_default_factory=True, validated_data={})
 
 
@@ -95,7 +88,7 @@ def _omitted_when(info: FieldInfo) -> Any:
     """
     if any(isinstance(mark, Always) or mark is Always for mark in info.metadata):
         return None
-    default = _default_of(info)
+    default = default_of(info)
     if isinstance(default, ProtoEnum):
         return default.__eq__ if default.number == 0 else None
     if isinstance(default, float):
