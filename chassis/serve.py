@@ -99,7 +99,9 @@ def _shell(
 ) -> Service | VirtualObject | Workflow:
     options: dict[str, Any] = {
         "description": description,
-        "ingress_private": component.kind is not Kind.GATEWAY,
+        # Restate refuses a public handler on a private service; each handler says it for itself.
+        "ingress_private": component.kind is not Kind.GATEWAY
+        and not any(rpc.edge_callable for rpc in component.rpcs),
         "invocation_retry_policy": InvocationRetryPolicy(
             initial_interval=component.retries.initial_interval,
             exponentiation_factor=2,
