@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
 
 
 class Section(BaseSettings):
@@ -33,14 +34,30 @@ def load(section: type[S], mistakes: list[str]) -> S | None:
     try:
         return section()
     except ValidationError as invalid:
-        prefix = section.model_config.get("env_prefix", "")
         for error in invalid.errors(include_url=False, include_input=False, include_context=False):
-            name = f"{prefix}{error['loc'][0]}".upper() if error["loc"] else prefix
-            mistakes.append(f"{name}: {_sentence(error['type'], error['msg'])}")
-        return None
+            where = _name(section, error["loc"])
+            mistakes.append(f"{where}{_sentence(error['type'], error['msg'])}")
+    except SourceError as unreadable:  # a list or an object that is not JSON
+        field = str(unreadable).partition('"')[2].partition('"')[0]
+        mistakes.append(f"{_name(section, (field,))}is not valid JSON.")
+    return None
+
+
+def _name(section: type[Section], location: tuple[str | int, ...]) -> str:
+    """The variable's name and the place in it, with what separates it from the sentence."""
+    if not location:
+        return ""  # a rule over several variables names them itself
+    field, *inside = location
+    prefix = section.model_config.get("env_prefix", "")
+    aliases = [info.validation_alias for info in section.model_fields.values()]
+    name = str(field) if field in aliases else f"{prefix}{field}".upper()
+    return f"{name}{''.join(f'[{part}]' for part in inside)}: "
 
 
 def _sentence(kind: str, message: str) -> str:
     if kind == "missing":
         return "is required and not set."
-    return f"{message[0].lower()}{message[1:].removeprefix('alue error, ')}."
+    sentence = message.removeprefix("Value error, ")
+    if kind == "value_error":  # written by us, with names of variables at its start
+        return f"{sentence}."
+    return f"{sentence[0].lower()}{sentence[1:]}."
