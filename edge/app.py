@@ -1,0 +1,304 @@
+"""The edge as an ASGI application: the steps in their order, and a process that drains well.
+
+Written against ASGI itself: a framework's request and response objects cost more than all steps
+of a refusal together.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chassis import logs
+from chassis.rpc import Rpc
+from edge import body, drain, health, limits, reasons, scopes, streams
+from edge.cors import Cors
+from edge.credentials.authenticate import Authenticator
+from edge.credentials.jwks import Jwks
+from edge.credentials.secret_keys import SettingsKeys
+from edge.credentials.tokens import ALGORITHMS, IssuerTokens
+from edge.credentials.verified import Verified
+from edge.forward import Forwarder, HandlerCalls
+from edge.ingress import Ingress
+from edge.limits import ClientGoneError, Receive
+from edge.local import EdgeHandler, EventStream, VerifiedRequest
+from edge.metrics import IN_FLIGHT, REQUESTS, SECONDS
+from edge.rates import Addresses, LimitedError, Rates
+from edge.requests import Request
+from edge.responses import Headers, Response, error_response
+from edge.routes import Entry, Routes
+from edge.scopes import RoleScopes
+from edge.settings import EdgeSettings
+from edge.streams import Send
+from edge.translate import FailedError
+from errors import Code, RpcError, wire
+
+log = logs.get(__name__)
+
+_EVENT_STREAM = b"text/event-stream"
+
+
+class Edge:
+    """One edge process. `start` and `stop` may be called directly, or come by ASGI's lifespan."""
+
+    def __init__(
+        self,
+        settings: EdgeSettings,
+        routes: Sequence[Rpc[Any, Any]],
+        local: Mapping[Rpc[Any, Any], EdgeHandler],
+    ) -> None:
+        """`local` has the handlers of the routes that are `served_by_edge`."""
+        self._settings = settings
+        self._routes = Routes(routes)
+        self._local = {rpc.target: handler for rpc, handler in local.items()}
+        _check_local(self._routes.entries, self._local)
+        self._cors = Cors(settings.cors, settings.cors_origins)
+        self._rates = Rates(settings.requests_per_minute, settings.refused_credentials_per_minute)
+        self._addresses = Addresses(settings.trusted_proxies)
+        self._jwks = _jwks(settings)
+        self._authenticator = Authenticator(
+            SettingsKeys(settings.secret_keys), _tokens(settings, self._jwks, self._routes)
+        )
+        self._forwarder: Forwarder | None = None
+        self._private: health.PrivateServer | None = None
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.draining = asyncio.Event()
+        drain.tell(self.draining)
+
+    async def start(self) -> None:
+        """Open the pool towards the ingress and the private port. Starting twice is harmless."""
+        if self._forwarder is not None:
+            return
+        settings = self._settings
+        ingress = Ingress(str(settings.restate_ingress_url), settings.unreachable_seconds)
+        self._forwarder = Forwarder(ingress)
+        if settings.private_port is not None:
+            self._private = health.PrivateServer(
+                settings.private_host, settings.private_port, self._dependencies(ingress)
+            )
+            await self._private.start()
+
+    async def stop(self) -> None:
+        """Refuse new requests, wait for those in flight, close everything."""
+        self.draining.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.drain_seconds):
+                await self._idle.wait()
+        if self._private is not None:
+            await self._private.stop()
+        if self._jwks is not None:
+            await self._jwks.close()
+        if self._forwarder is not None:
+            await self._forwarder.ingress.close()
+
+    @property
+    def private_address(self) -> str:
+        """`host:port` of /metrics and /statusz, or an empty text."""
+        return "" if self._private is None else self._private.address
+
+    def _dependencies(self, ingress: Ingress) -> dict[str, health.Check]:
+        checks: dict[str, health.Check] = {"restate": ingress.reachable}
+        jwks = self._jwks
+        if jwks is not None:
+
+            async def issuer() -> bool:
+                return jwks.healthy
+
+            checks["issuer"] = issuer
+        return checks
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "http":
+            await self._serve(Request(scope), receive, send)
+        elif scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        await self.start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _serve(self, request: Request, receive: Receive, send: Send) -> None:
+        self._enter()
+        exchange = _Exchange(request)
+        try:
+            answer = await self._answer(exchange, receive)
+            if isinstance(answer, EventStream):
+                await self._stream(exchange, answer, receive, send)
+            else:
+                await self._send(exchange, answer, send)
+        except ClientGoneError:
+            exchange.code = "CLIENT_GONE"
+        finally:
+            self._leave()
+            exchange.record()
+
+    def _enter(self) -> None:
+        self._in_flight += 1
+        self._idle.clear()
+        IN_FLIGHT.inc()
+
+    def _leave(self) -> None:
+        self._in_flight -= 1
+        if not self._in_flight:
+            self._idle.set()
+        IN_FLIGHT.dec()
+
+    async def _answer(self, exchange: "_Exchange", receive: Receive) -> Response | EventStream:
+        request = exchange.request
+        try:
+            return await self._steps(exchange, receive)
+        except RpcError as error:
+            return error_response(error, request.request_id, headers=exchange.headers)
+        except FailedError as failed:
+            return error_response(
+                failed.error, request.request_id, failed.outcome, exchange.headers
+            )
+        except LimitedError as limited:
+            return error_response(limited.error, request.request_id, headers=limited.headers)
+        except ClientGoneError:
+            raise
+        except Exception:
+            log.exception("edge failed", extra=logs.fields(request_id=request.request_id))
+            return error_response(wire.internal(), request.request_id)
+
+    async def _steps(self, exchange: "_Exchange", receive: Receive) -> Response | EventStream:
+        request = exchange.request
+        if request.method != "POST":
+            early = self._without_credentials(request)
+            if early is not None:
+                return early
+        exchange.entry = entry = self._routes.find(request)
+        if self.draining.is_set():
+            raise reasons.DRAINING.error()
+        limits.check_head(request, entry)
+        exchange.verified = verified = await self._identify(request)
+        scopes.check(verified, entry)
+        exchange.headers = self._rates.count(verified)
+        raw = await limits.read_body(receive, entry, self._settings.body_seconds)
+        message = body.parse(entry, raw)
+        forwarder = self._forwarder
+        if forwarder is None:
+            raise reasons.PLATFORM_UNAVAILABLE.error()
+        if entry.route.served_by_edge:
+            deadline = asyncio.get_running_loop().time() + entry.deadline_seconds
+            calls = HandlerCalls(forwarder.ingress, request, verified, deadline)
+            return await self._local[entry.name](
+                VerifiedRequest(verified.caller, message, request.request_id, deadline, calls)
+            )
+        answer = await forwarder.forward(request, entry, verified, raw)
+        return Response(200, answer, exchange.headers)
+
+    def _without_credentials(self, request: Request) -> Response | None:
+        if request.method in ("GET", "HEAD") and request.path in (health.HEALTHZ, health.READYZ):
+            return health.answer(request.path, draining=self.draining.is_set())
+        if self._cors.enabled and self._routes.is_preflight(request):
+            return self._cors.preflight()
+        return None
+
+    async def _identify(self, request: Request) -> Verified:
+        try:
+            return await self._authenticator.identify(request)
+        except RpcError as refusal:
+            if refusal.code is not Code.UNAUTHENTICATED:
+                raise
+            address = self._addresses.of(request)
+            raise self._rates.refuse_credential(address, refusal) from None
+
+    async def _send(self, exchange: "_Exchange", answer: Response, send: Send) -> None:
+        exchange.code = answer.code
+        headers = self._headers(exchange.request, answer.content_type, answer.headers)
+        headers.append((b"content-length", b"%d" % len(answer.body)))
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body, "more_body": False})
+
+    async def _stream(
+        self, exchange: "_Exchange", answer: EventStream, receive: Receive, send: Send
+    ) -> None:
+        request = exchange.request
+        headers = self._headers(request, _EVENT_STREAM, exchange.headers)
+        # Proxies must pass events on as they come.
+        headers.append((b"x-accel-buffering", b"no"))
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await streams.pump(answer.events, receive, send, self.draining, request.request_id)
+
+    def _headers(self, request: Request, content_type: bytes, more: Headers | tuple[()]) -> Headers:
+        return [
+            (b"content-type", content_type),
+            (b"x-request-id", request.request_id.encode()),
+            (b"traceparent", request.traceparent.encode()),
+            *self._cors.headers(request),
+            *more,
+        ]
+
+
+class _Exchange:
+    """What is known of one request while it is served, for its answer, metrics and log line."""
+
+    __slots__ = ("code", "entry", "headers", "request", "verified")
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.entry: Entry | None = None
+        self.verified: Verified | None = None
+        self.headers: Headers | tuple[()] = ()
+        self.code = "OK"
+
+    def record(self) -> None:
+        """Count it, and write the line of a call that was let in.
+
+        Refusals before that are only counted: a line each would let anyone fill the disk.
+        """
+        route = "" if self.entry is None else self.entry.name
+        REQUESTS.labels(route, self.code).inc()
+        if self.verified is None:
+            return
+        seconds = time.perf_counter() - self.request.started
+        SECONDS.labels(route).observe(seconds)
+        caller = self.verified.caller
+        log.info(
+            "call",
+            extra=logs.fields(
+                target=route,
+                code=self.code,
+                milliseconds=round(seconds * 1000, 1),
+                request_id=self.request.request_id,
+                trace_id=self.request.traceparent[3:35],
+                tenant_id=caller.tenant_id,
+                mode=caller.mode.value,
+            ),
+        )
+
+
+def _jwks(settings: EdgeSettings) -> Jwks | None:
+    if settings.jwt_jwks_uri is None:
+        return None
+    return Jwks(str(settings.jwt_jwks_uri), ALGORITHMS)
+
+
+def _tokens(settings: EdgeSettings, jwks: Jwks | None, routes: Routes) -> IssuerTokens | None:
+    if jwks is None or settings.jwt_issuer is None or settings.jwt_audience is None:
+        return None
+    return IssuerTokens(
+        settings.jwt_issuer,
+        settings.jwt_audience,
+        jwks,
+        settings.jwt_leeway_seconds,
+        RoleScopes(routes.entries),
+    )
+
+
+def _check_local(entries: Sequence[Entry], local: Mapping[str, EdgeHandler]) -> None:
+    needed = {entry.name for entry in entries if entry.route.served_by_edge}
+    if needed != set(local):
+        names = ", ".join(sorted(needed ^ set(local)))
+        raise ValueError(f"routes served by the edge and their handlers do not match: {names}")

@@ -1,0 +1,168 @@
+"""An issuer's public keys, cached, fetched as seldom as possible.
+
+A key that is not known may be new, so it makes the cache look again, but only as often as a small
+budget allows: a flood of made-up key ids costs a look-up every ten seconds. While the issuer is
+down the known keys go on serving, for an hour.
+"""
+
+import asyncio
+import json
+import time
+from typing import Any, cast
+
+import jwt
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar
+
+from chassis import logs
+from edge import reasons
+from edge.metrics import JWKS_FETCHES
+
+log = logs.get(__name__)
+
+_FRESH_SECONDS = 300
+_USABLE_SECONDS = 3600
+_LARGEST_BYTES = 256 * 1024
+_MOST_KEYS = 100
+_FETCH_SECONDS = 3
+_RETRY_SECONDS = 1
+_LOOKUPS, _LOOKUP_EVERY_SECONDS = 3, 10.0
+
+
+class FetchError(Exception):
+    """The key set could not be had; the message is for the log."""
+
+
+class Jwks:
+    """The keys behind one URL. `get` answers from memory nearly always."""
+
+    def __init__(self, url: str, algorithms: frozenset[str]) -> None:
+        self._url = url
+        self._algorithms = algorithms
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._fetched = self._attempted = float("-inf")
+        self._failed = False
+        self._budget = _Budget(_LOOKUPS, _LOOKUP_EVERY_SECONDS)
+        self._fetching: asyncio.Task[None] | None = None
+        self._session: ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close the connection to the issuer."""
+        if self._fetching is not None:
+            self._fetching.cancel()
+            await asyncio.wait({self._fetching})
+        if self._session is not None:
+            await self._session.close()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the last fetch, if there was one, gave keys."""
+        return not self._failed
+
+    async def get(self, kid: str) -> jwt.PyJWK:
+        """The key of that id. Raises UNAUTHENTICATED, or UNAVAILABLE while nothing is known."""
+        age = time.monotonic() - self._fetched
+        if age < _FRESH_SECONDS and kid in self._keys:
+            return self._keys[kid]
+        if age < _USABLE_SECONDS and kid in self._keys:
+            self._start_fetch()
+            return self._keys[kid]
+        if age >= _USABLE_SECONDS or self._budget.take():
+            await self._wait_for_fetch()
+        usable = time.monotonic() - self._fetched < _USABLE_SECONDS
+        if usable and kid in self._keys:
+            return self._keys[kid]
+        if self._failed or not usable:
+            raise reasons.ISSUER_UNAVAILABLE.error()
+        raise reasons.CREDENTIALS_INVALID.error()
+
+    async def _wait_for_fetch(self) -> None:
+        fetching = self._start_fetch()
+        if fetching is not None:
+            # Shielded: one client that goes away must not end the fetch of all others.
+            await asyncio.shield(fetching)
+
+    def _start_fetch(self) -> asyncio.Task[None] | None:
+        if self._fetching is None or self._fetching.done():
+            if self._failed and time.monotonic() - self._attempted < _RETRY_SECONDS:
+                return None
+            self._fetching = asyncio.get_running_loop().create_task(self._fetch())
+        return self._fetching
+
+    async def _fetch(self) -> None:
+        self._attempted = time.monotonic()
+        try:
+            keys = _read_keys(await self._download(), self._algorithms)
+        except (FetchError, ClientError, TimeoutError, OSError) as error:
+            self._failed = True
+            JWKS_FETCHES.labels("failed").inc()
+            log.warning("issuer keys not fetched", extra=logs.fields(kind=type(error).__name__))
+            return
+        self._keys, self._failed, self._fetched = keys, False, time.monotonic()
+        JWKS_FETCHES.labels("ok").inc()
+
+    async def _download(self) -> bytes:
+        if self._session is None:
+            self._session = ClientSession(
+                cookie_jar=DummyCookieJar(),
+                timeout=ClientTimeout(total=_FETCH_SECONDS),
+                trust_env=False,
+            )
+        async with self._session.get(self._url, allow_redirects=False) as response:
+            if response.status != 200:
+                raise FetchError(f"status {response.status}")
+            body = bytearray()
+            async for chunk in response.content.iter_chunked(16 * 1024):
+                body += chunk
+                if len(body) > _LARGEST_BYTES:
+                    raise FetchError("too large")
+            return bytes(body)
+
+
+def _read_keys(body: bytes, algorithms: frozenset[str]) -> dict[str, jwt.PyJWK]:
+    try:
+        listed: Any = json.loads(body)["keys"]
+    except (ValueError, TypeError, KeyError):
+        raise FetchError("not a key set") from None
+    if not isinstance(listed, list):
+        raise FetchError("not a key set")
+    keys: dict[str, jwt.PyJWK] = {}
+    for entry in cast("list[Any]", listed)[:_MOST_KEYS]:
+        key = _read_key(entry, algorithms)
+        if key is not None and key.key_id is not None:
+            keys[key.key_id] = key
+    if not keys:
+        raise FetchError("no usable key")
+    return keys
+
+
+def _read_key(entry: object, algorithms: frozenset[str]) -> jwt.PyJWK | None:
+    """A signing key of an algorithm that we accept, or None: key sets may hold others."""
+    if not isinstance(entry, dict):
+        return None
+    values = cast("dict[str, Any]", entry)
+    if values.get("use", "sig") != "sig" or not isinstance(values.get("kid"), str):
+        return None
+    try:
+        key = jwt.PyJWK(values)
+    except (jwt.PyJWTError, ValueError, TypeError):
+        return None
+    return key if key.algorithm_name in algorithms else None
+
+
+class _Budget:
+    """A few looks at once, then one every so often."""
+
+    def __init__(self, most: int, every_seconds: float) -> None:
+        self._most = float(most)
+        self._every = every_seconds
+        self._left = self._most
+        self._counted = time.monotonic()
+
+    def take(self) -> bool:
+        now = time.monotonic()
+        self._left = min(self._most, self._left + (now - self._counted) / self._every)
+        self._counted = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True

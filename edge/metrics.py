@@ -1,0 +1,35 @@
+"""What Prometheus reads of this process. Labels are routes and codes, never callers."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+REGISTRY = CollectorRegistry()
+
+REQUESTS = Counter(
+    "edge_requests", "Answers by route and error code.", ["route", "code"], registry=REGISTRY
+)
+SECONDS = Histogram(
+    "edge_request_seconds",
+    "From arrival to the last byte of the answer, for requests that were let in.",
+    ["route"],
+    registry=REGISTRY,
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
+)
+IN_FLIGHT = Gauge("edge_in_flight", "Requests being served, streams included.", registry=REGISTRY)
+STREAMS = Gauge("edge_streams", "Open event streams.", registry=REGISTRY)
+INGRESS_REQUESTS = Counter(
+    "edge_ingress_requests", "Tries of calls to Restate's ingress.", registry=REGISTRY
+)
+INGRESS_RETRIES = Counter(
+    "edge_ingress_retries",
+    "Tries after a failed one, by what failed: connect, broken, status.",
+    ["failure"],
+    registry=REGISTRY,
+)
+JWKS_FETCHES = Counter(
+    "edge_jwks_fetches", "Fetches of the issuer's keys, by result.", ["result"], registry=REGISTRY
+)
+
+
+def exposition() -> bytes:
+    """The text that Prometheus scrapes."""
+    return generate_latest(REGISTRY)

@@ -1,0 +1,102 @@
+"""The edge's settings: `EDGE_*`, plus the addresses that it shares with other processes."""
+
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    IPvAnyNetwork,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_settings import SettingsConfigDict
+
+from chassis.settings import Section
+
+Sha256Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
+Scope = Annotated[str, StringConstraints(pattern=r"^[a-z]+:[a-z]+$")]
+Perhaps = Annotated[int, Field(ge=1)] | None
+
+
+class SecretKeySetting(BaseModel):
+    """A secret key that the operator hands out. Only the hash of the key is known here.
+
+    sha256: hex of SHA-256 over the whole key, prefix included.
+    user_id: whom the key acts as; its own service identity `svc:<key id>` when left out.
+    requests_per_minute: overrides `EDGE_REQUESTS_PER_MINUTE`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    key_id: Word
+    sha256: Sha256Hex
+    tenant_id: Word
+    scopes: frozenset[Scope]
+    user_id: str | None = Field(default=None, min_length=1, max_length=256)
+    requests_per_minute: Perhaps = None
+
+
+class EdgeSettings(Section):
+    """How this edge verifies, limits and forwards."""
+
+    model_config = SettingsConfigDict(env_prefix="EDGE_", populate_by_name=True)
+
+    restate_ingress_url: HttpUrl = Field(
+        default=HttpUrl("http://127.0.0.1:8080"), validation_alias="RESTATE_INGRESS_URL"
+    )
+    bus_path: str | None = Field(default=None, validation_alias="BUS_PATH")
+
+    private_host: str = "127.0.0.1"
+    private_port: int | None = Field(default=None, ge=0, le=65535)
+    """Where /metrics and /statusz are served; nowhere when not set."""
+
+    secret_keys: tuple[SecretKeySetting, ...] = ()
+
+    jwt_issuer: str | None = None
+    jwt_audience: str | None = None
+    jwt_jwks_uri: HttpUrl | None = None
+    jwt_leeway_seconds: float = Field(default=30, ge=0, le=60)
+
+    cors: bool = True
+    """Off behind KrakenD, which answers preflights and sets the headers itself."""
+    cors_origins: tuple[str, ...] = ("*",)
+
+    requests_per_minute: int = Field(default=6000, ge=1)
+    refused_credentials_per_minute: int = Field(default=300, ge=1)
+    """Per address; beyond it a wrong credential is answered 429 instead of 401."""
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
+    """Networks whose X-Forwarded-For is believed."""
+
+    body_seconds: float = Field(default=10, gt=0)
+    """How long a client may take to send its body."""
+    unreachable_seconds: float = Field(default=1.5, gt=0)
+    """How long an ingress that cannot be reached is tried before the client gets UNAVAILABLE."""
+    drain_seconds: float = Field(default=8, ge=0)
+    """How long requests in flight may take to finish after SIGTERM."""
+
+    @model_validator(mode="after")
+    def _jwt_is_whole(self) -> "EdgeSettings":
+        given = [self.jwt_issuer, self.jwt_audience, self.jwt_jwks_uri]
+        if any(given) and not all(given):
+            raise ValueError(
+                "EDGE_JWT_ISSUER, EDGE_JWT_AUDIENCE and EDGE_JWT_JWKS_URI go together: "
+                "set all three or none"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _keys_are_distinct(self) -> "EdgeSettings":
+        for attribute in ("key_id", "sha256"):
+            values: list[Any] = [getattr(key, attribute) for key in self.secret_keys]
+            if len(set(values)) != len(values):
+                raise ValueError(f"EDGE_SECRET_KEYS has two entries with the same {attribute}")
+        return self
+
+    @property
+    def jwt_leeway(self) -> timedelta:
+        """How far clocks may differ."""
+        return timedelta(seconds=self.jwt_leeway_seconds)

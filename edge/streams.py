@@ -1,0 +1,103 @@
+"""Event streams: frames as they come, a comment when nothing does, a clean end at every end.
+
+The server tells of a client's going only to who waits on `receive()`, so a task does. On a drain
+the client is told (`event: bye`), so that it connects again elsewhere and goes on with its last
+id.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+from edge.limits import Receive
+from edge.local import sse
+from edge.metrics import STREAMS
+from errors import RpcError
+from errors.wire import to_envelope
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+_QUIET_SECONDS = 15
+_COMMENT = b": still here\n\n"
+_BYE = sse(b"{}", event="bye")
+
+
+async def pump(
+    events: AsyncIterator[bytes],
+    receive: Receive,
+    send: Send,
+    draining: asyncio.Event,
+    request_id: str,
+    quiet_seconds: float = _QUIET_SECONDS,
+) -> None:
+    """Send every frame of `events` until it ends, the client goes, or the server does."""
+    gone = asyncio.ensure_future(_gone(receive))
+    drained = asyncio.ensure_future(draining.wait())
+    STREAMS.inc()
+    try:
+        await _frames(events, send, {gone, drained}, request_id, quiet_seconds)
+        if drained.done() and not gone.done():
+            await _send(send, _BYE)
+        if not gone.done():
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+    finally:
+        STREAMS.dec()
+        gone.cancel()
+        drained.cancel()
+
+
+async def _frames(
+    events: AsyncIterator[bytes],
+    send: Send,
+    ends: set[asyncio.Future[Any]],
+    request_id: str,
+    quiet_seconds: float,
+) -> None:
+    frame: asyncio.Future[bytes] | None = None
+    try:
+        while True:
+            frame = frame or asyncio.ensure_future(anext(events))
+            done, _ = await asyncio.wait(
+                {frame, *ends}, timeout=quiet_seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+            if done & ends:
+                return
+            if not done:
+                await _send(send, _COMMENT)
+                continue
+            taken, frame = frame, None
+            try:
+                await _send(send, taken.result())
+            except StopAsyncIteration:
+                return
+            except RpcError as error:
+                await _send(send, _error_event(error, request_id))
+                return
+    finally:
+        await _close(events, frame)
+
+
+async def _close(events: AsyncIterator[bytes], frame: asyncio.Future[bytes] | None) -> None:
+    if frame is not None:
+        frame.cancel()
+        with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration, RpcError):
+            await frame
+    aclose = getattr(events, "aclose", None)
+    if aclose is not None:
+        await aclose()
+
+
+def _error_event(error: RpcError, request_id: str) -> bytes:
+    envelope = to_envelope(error, request_id=request_id)
+    return sse(json.dumps(envelope, separators=(",", ":")).encode(), event="error")
+
+
+async def _send(send: Send, frame: bytes) -> None:
+    await send({"type": "http.response.body", "body": frame, "more_body": True})
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
