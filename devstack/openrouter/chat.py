@@ -11,6 +11,8 @@ from devstack.openrouter.messages import Answer, Call, words
 from devstack.openrouter.state import State
 
 _GENERATED_PIECE = 1000
+_STALL = "stall"
+"""The gate that nobody opens, but that a reset or the end of the server does."""
 
 
 class _CutError(Exception):
@@ -158,7 +160,8 @@ class _Player:
         if answer.hold_after == position:
             await self._hold()
         if answer.stall_after == position:
-            await self._wait(asyncio.Event())
+            await self._wait(self._state.gate(_STALL))
+            raise _CutError
         if answer.cut_after == position:
             raise _CutError
         if answer.garbage_after == position:

@@ -32,7 +32,8 @@ class Assembly:
         self._usage: Usage | None = None
         self._text: list[str] = []
         self._reasoning: list[str] = []
-        self._calls: dict[int, _Call] = {}
+        self._calls: list[_Call] = []
+        self._call_at: dict[int, _Call] = {}
 
     def add(self, answer: Answer) -> tuple[Delta | None, bool]:
         """The new text in `answer` if any, and whether it was a sign of life of the model.
@@ -58,8 +59,8 @@ class Assembly:
         piece = choice.delta or choice.message
         if piece is None:
             return None, False
-        for part in piece.tool_calls:
-            self._add_call(part)
+        for position, part in enumerate(piece.tool_calls):
+            self._add_call(position if choice.delta is None else part.index, part)
         if piece.content:
             self._text.append(piece.content)
         if piece.reasoning:
@@ -68,15 +69,20 @@ class Assembly:
             return None, bool(piece.tool_calls)
         return Delta(piece.content, piece.reasoning), True
 
-    def _add_call(self, part: ToolCallPiece) -> None:
-        index = part.index
-        known = self._calls.get(index)
-        if known is not None and part.id and known.id and part.id != known.id:
-            index = max(self._calls) + 1  # some providers send every call as index 0
-        call = self._calls.setdefault(index, _Call())
+    def _add_call(self, index: int, part: ToolCallPiece) -> None:
+        call = self._call_at.get(index)
+        # Some providers send every call as index 0: another id is another call.
+        if call is None or (part.id and call.id and part.id != call.id):
+            known = (other for other in self._calls if part.id and other.id == part.id)
+            call = next(known, None) or self._new_call()
+            self._call_at[index] = call
         call.id = call.id or part.id
         call.name = call.name or part.function.name
         call.arguments.append(part.function.arguments)
+
+    def _new_call(self) -> "_Call":
+        self._calls.append(_Call())
+        return self._calls[-1]
 
     def finish(self) -> Finish:
         """The end of the answer.
@@ -85,7 +91,7 @@ class Assembly:
         """
         calls = tuple(
             ToolCall(call.id or f"call_{index}", call.name, "".join(call.arguments) or "{}")
-            for index, call in sorted(self._calls.items())
+            for index, call in enumerate(self._calls)
         )
         if not calls and not self._text:
             self._raise_empty()
