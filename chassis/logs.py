@@ -35,6 +35,8 @@ def set_up(level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    # It would write a line for every call of a vendor, with the address.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class _NotReplaying(logging.Filter):

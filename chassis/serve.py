@@ -99,9 +99,8 @@ def _shell(
 ) -> Service | VirtualObject | Workflow:
     options: dict[str, Any] = {
         "description": description,
-        # Restate refuses a public handler on a private service; each handler says it for itself.
-        "ingress_private": component.kind is not Kind.GATEWAY
-        and not any(rpc.edge_callable for rpc in component.rpcs),
+        # Restate refuses a public handler of a private service, so those hide handler by handler.
+        "ingress_private": not any(_reachable(rpc) for rpc in component.rpcs),
         "invocation_retry_policy": InvocationRetryPolicy(
             initial_interval=component.retries.initial_interval,
             exponentiation_factor=2,
@@ -121,6 +120,11 @@ def _shell(
     return Service(component.name, **options)
 
 
+def _reachable(rpc: Rpc[Any, Any]) -> bool:
+    """Whether the edge may call it through Restate's ingress."""
+    return rpc.component.kind is Kind.GATEWAY or rpc.edge_callable
+
+
 def _register(
     service: Service | VirtualObject | Workflow, component: Component, handler: Handler
 ) -> None:
@@ -131,7 +135,7 @@ def _register(
         "input_serde": BytesSerde(),
         "output_serde": BytesSerde(),
         "journal_retention": rpc.journal_retention,
-        "ingress_private": not (component.kind is Kind.GATEWAY or rpc.edge_callable),
+        "ingress_private": not _reachable(rpc),
     }
     if isinstance(service, VirtualObject):
         options["idempotency_retention"] = rpc.idempotency_retention

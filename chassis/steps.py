@@ -112,8 +112,13 @@ def ulid(milliseconds: int, randomness: int) -> str:
     return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 
-async def _clock() -> float:
+def clock() -> float:
+    """Unix seconds, for use inside the action of a step, which journals them."""
     return time.time()
+
+
+async def _clock() -> float:
+    return clock()
 
 
 def _delay(ctx: AnyContext, policy: StepPolicy, number: int, error: RpcError) -> timedelta:

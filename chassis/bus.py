@@ -1,0 +1,249 @@
+"""The bus: live text and "there is news" between the processes of one host.
+
+Handlers listen on a unix socket; each edge keeps one connection and says which topics somebody
+reads. So nothing is sent that nobody reads, and handlers know whether anybody watches. Lines are
+JSON objects:
+
+    edge -> handlers   {"watch": topic}  {"unwatch": topic}
+    handlers -> edge   {"watching": topic}, then what `snapshot` has of the topic
+                       {"topic": topic, "events": sequence}
+                       {"topic": topic, "delta": {...}}
+
+A topic is the object key of a conversation, derived from the verified caller. The socket belongs
+to its user alone (mode 0600, and the peer's user id is checked). Nothing durable depends on the
+bus: a lost line makes a reader look a little later.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import struct
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from chassis import logs
+
+log = logs.get(__name__)
+
+# A reader that is this far behind loses lines instead of filling our memory.
+_MOST_BUFFERED_BYTES = 1024 * 1024
+_MOST_QUEUED = 1000
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
+
+NEWS = "events"
+DELTA = "delta"
+# Said by the client itself when lines may have been lost: look again.
+RESYNC = "resync"
+
+
+class BusServer:
+    """The handlers' end. `publish` never waits and never fails. Without a path nobody reads."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        # What a reader that comes late gets at once: (kind, content) pairs of a topic.
+        self.snapshot: Callable[[str], Iterable[tuple[str, Any]]] = lambda _topic: ()
+        self._watchers: dict[str, set[asyncio.StreamWriter]] = {}
+        # The reference keeps the listener alive: uvloop's would be collected without it.
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        """Listen; a socket file that a killed process left is replaced."""
+        if self._path is None:
+            return
+        _remove(self._path)
+        mask = os.umask(0o177)
+        try:
+            self._server = await asyncio.start_unix_server(self._serve, self._path)
+        finally:
+            os.umask(mask)
+
+    async def stop(self) -> None:
+        """Close every connection and remove the socket."""
+        if self._server is not None:
+            self._server.close()
+        for writer in {w for writers in self._watchers.values() for w in writers}:
+            writer.close()
+        if self._path is not None:
+            _remove(self._path)
+
+    def watched(self, topic: str) -> bool:
+        """Whether somebody reads the topic now."""
+        return topic in self._watchers
+
+    def publish(self, topic: str, kind: str, content: Any) -> None:
+        """Tell whoever reads the topic."""
+        writers = self._watchers.get(topic)
+        if not writers:
+            return
+        line = _line({"topic": topic, kind: content})
+        for writer in writers:
+            if writer.transport.get_write_buffer_size() < _MOST_BUFFERED_BYTES:
+                writer.write(line)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        topics: set[str] = set()
+        try:
+            if not _same_user(writer):
+                log.warning("bus connection of another user refused")
+                return
+            while line := await reader.readline():
+                self._obey(json.loads(line), topics, writer)
+        except (ConnectionError, ValueError):
+            pass  # the edge comes back by itself
+        finally:
+            for topic in topics:
+                self._unwatch(topic, writer)
+            writer.close()
+
+    def _obey(self, order: dict[str, str], topics: set[str], writer: asyncio.StreamWriter) -> None:
+        if (topic := order.get("watch")) is not None:
+            topics.add(topic)
+            self._watchers.setdefault(topic, set()).add(writer)
+            writer.write(_line({"watching": topic}))
+            for kind, content in self.snapshot(topic):
+                writer.write(_line({"topic": topic, kind: content}))
+        elif (topic := order.get("unwatch")) is not None:
+            topics.discard(topic)
+            self._unwatch(topic, writer)
+
+    def _unwatch(self, topic: str, writer: asyncio.StreamWriter) -> None:
+        writers = self._watchers.get(topic)
+        if writers is not None:
+            writers.discard(writer)
+            if not writers:
+                del self._watchers[topic]
+
+
+class Subscription:
+    """One reader's view of a topic: `(kind, content)` pairs in the order they were said."""
+
+    def __init__(self) -> None:
+        self._queue: asyncio.Queue[tuple[str, Any]] = asyncio.Queue(_MOST_QUEUED)
+        self._lost = False
+        self.watching = asyncio.Event()
+
+    def offer(self, kind: str, content: Any) -> None:
+        """Take a line in; a reader that is too far behind will be told to look again."""
+        try:
+            self._queue.put_nowait((kind, content))
+        except asyncio.QueueFull:
+            self._lost = True
+
+    async def next(self, seconds: float) -> tuple[str, Any] | None:
+        """The next line, or None when there was none in that time."""
+        if self._lost and self._queue.empty():
+            self._lost = False
+            return RESYNC, None
+        try:
+            return await asyncio.wait_for(self._queue.get(), seconds)
+        except TimeoutError:
+            return None
+
+    async def until_watching(self, seconds: float) -> None:
+        """Wait until what is said from now on will arrive; goes on without when the bus is away."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.watching.wait(), seconds)
+
+
+class BusClient:
+    """The edge's end: one connection, kept up, for all readers of this process. Without a path
+    there is no live text, and readers look by themselves."""
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self._readers: dict[str, set[Subscription]] = {}
+        self._writer: asyncio.StreamWriter | None = None
+        self._keeper: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to keep the connection; needs a running loop."""
+        if self._path is not None:
+            self._keeper = asyncio.create_task(self._keep(self._path))
+
+    async def stop(self) -> None:
+        """Give the connection up."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+
+    @property
+    def connected(self) -> bool:
+        """Whether live text can arrive now."""
+        return self._writer is not None
+
+    @asynccontextmanager
+    async def subscribe(self, topic: str) -> AsyncGenerator[Subscription]:
+        """Read a topic for the length of the block."""
+        subscription = Subscription()
+        self._readers.setdefault(topic, set()).add(subscription)
+        # Every reader asks again: the answer tells it that nothing is lost from then on.
+        self._say({"watch": topic})
+        try:
+            yield subscription
+        finally:
+            readers = self._readers[topic]
+            readers.discard(subscription)
+            if not readers:
+                del self._readers[topic]
+                self._say({"unwatch": topic})
+
+    def ask_again(self, topic: str) -> None:
+        """Have the topic's snapshot sent again, to fill a gap."""
+        self._say({"watch": topic})
+
+    def _say(self, order: dict[str, str]) -> None:
+        if self._writer is not None:
+            self._writer.write(_line(order))
+
+    async def _keep(self, path: str) -> None:
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                reader, self._writer = await asyncio.open_unix_connection(path)
+                pause = _FIRST_PAUSE
+                await self._read(reader)
+            except (OSError, ValueError):
+                pass  # away or starting; tried again below
+            finally:
+                if self._writer is not None:
+                    self._writer.close()
+                self._writer = None
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        for topic, subscriptions in self._readers.items():
+            self._say({"watch": topic})
+            for subscription in subscriptions:
+                subscription.offer(RESYNC, None)
+        while line := await reader.readline():
+            said = json.loads(line)
+            if (topic := said.get("watching")) is not None:
+                for subscription in self._readers.get(topic, ()):
+                    subscription.watching.set()
+                continue
+            kind = NEWS if NEWS in said else DELTA
+            for subscription in self._readers.get(said["topic"], ()):
+                subscription.offer(kind, said[kind])
+
+
+def _remove(path: str) -> None:
+    Path(path).unlink(missing_ok=True)
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _same_user(writer: asyncio.StreamWriter) -> bool:
+    peer = writer.get_extra_info("socket")
+    if not hasattr(socket, "SO_PEERCRED"):
+        return True  # elsewhere than on Linux the file's mode alone protects it
+    credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    _, user, _ = struct.unpack("3i", credentials)
+    return user == os.geteuid()
