@@ -1,4 +1,15 @@
-"""Speaks to language models through OpenRouter, and to nothing else.
+"""OpenRouterService: speaks to language models through OpenRouter, and to nothing else.
 
-Owns: the OpenRouter vendor; the process-local streams that durable steps read (streams.py).
+Owns: the OpenRouter vendor; the process-local streams that durable steps read (streams.py); the
+catalogue of models (catalogue.py).
+
+Called by: LLMGateway (ListModels). GenerationWorkflow reads streams.py in its own steps, because
+a stream cannot cross the log.
+
+Calls: nobody; OpenRouter over HTTP (client.py, which knows no Restate).
+
+Retries: REQUEST for bugs; expected failures of the vendor are values of steps.
+
+Failure: a reason of reasons.py for each way in which a model can fail; without a key
+UNAVAILABLE / openrouter.not_configured.
 """

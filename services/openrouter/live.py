@@ -86,6 +86,14 @@ class LiveStream:
             self._confirmed = True
             self._send_delta()
 
+    def sent_so_far(self) -> StreamDelta | None:
+        """All live text until now as one delta, for a reader that comes late."""
+        if not self._sent:
+            return None
+        self._text = ["".join(self._text)]
+        text = self._text[0][: self._sent]
+        return StreamDelta(self._run_id, self.attempt_id, self.attempt, 0, text)
+
     async def wait(self, offset: int, every: float) -> None:
         """Until there is something worth a chunk past `offset`.
 

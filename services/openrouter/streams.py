@@ -116,6 +116,11 @@ class ModelStreams:
         if run is not None and run.stream is not None:
             run.stream.stop()
 
+    def sent_so_far(self, run_id: str) -> StreamDelta | None:
+        """All live text of the run's current attempt as one delta; None while there is none."""
+        run = self._runs.get(run_id)
+        return run.stream.sent_so_far() if run is not None and run.stream is not None else None
+
     async def close(self, run_id: str) -> None:
         """Forget the run and free its place. Only for runs that are settled or stopped: a stream
         that is still wanted would be opened again."""
