@@ -1,0 +1,125 @@
+"""What ConversationActor offers: to the gateway, to the workflow that generates, to the edge.
+
+The nouns (ChatMessage, Event, Run, Settings, GenerationConfig) are public: the gateway's answers
+are made of them, so their fields are a promise.
+"""
+
+from actors.conversation.contract.events import ReadEventsRequest, ReadEventsResponse
+from actors.conversation.contract.run import (
+    BeginRunRequest,
+    BeginRunResponse,
+    CancelRunRequest,
+    CheckRunRequest,
+    Done,
+    FinishRunRequest,
+    GetRunRequest,
+    ListMessagesRequest,
+    ListMessagesResponse,
+    ListRunsRequest,
+    ListRunsResponse,
+    RetryingRequest,
+    Run,
+    SendMessageRequest,
+    SendMessageResponse,
+)
+from actors.conversation.contract.thread import GetStateRequest, OpenRequest, OpenResponse, State
+from chassis.retries import SINGLETON
+from chassis.rpc import Component, Kind
+from errors import Code, Reason
+
+THREAD_NOT_FOUND = Reason(
+    "thread.not_found", Code.NOT_FOUND, "There is no such thread. Create it with create-thread."
+)
+THREAD_EXISTS = Reason(
+    "thread.already_exists",
+    Code.ALREADY_EXISTS,
+    "A thread with this conversation_key exists with other content.",
+)
+QUEUE_FULL = Reason(
+    "thread.queue_full",
+    Code.QUOTA_EXCEEDED,
+    "Too many messages wait in this thread. Send again when one of them was answered.",
+    terminal=False,
+)
+MESSAGE_ID_REUSED = Reason(
+    "message.id_reused",
+    Code.ALREADY_EXISTS,
+    "This client_message_id was used for a message with other content.",
+)
+MODEL_UNKNOWN = Reason("model.unknown", Code.MODEL_INVALID, "The requested model is not available.")
+RUN_NOT_FOUND = Reason("run.not_found", Code.NOT_FOUND, "There is no such run in this thread.")
+RUN_LOST = Reason(
+    "run.lost",
+    Code.UNAVAILABLE,
+    "The run was lost and did not answer within its deadline. Send the message again.",
+)
+PAGE_TOKEN_INVALID = Reason(
+    "page_token.invalid",
+    Code.INVALID_ARGUMENT,
+    "The page_token is not one that this method returned.",
+)
+BEYOND_END = Reason(
+    "events.beyond_end",
+    Code.INVALID_ARGUMENT,
+    "`after` is beyond the newest event. Start again from conversation-state.",
+)
+
+component = Component(
+    name="ConversationActor",
+    kind=Kind.ACTOR,
+    retries=SINGLETON,
+    key="tenant/user/conversation_key, each segment percent-encoded",
+    sends=(
+        "GenerationWorkflow/Run",
+        "GenerationWorkflow/Stop",
+        "ConversationManagerActor/Touch",
+        "ConversationActor/CheckRun",
+    ),
+    eager_state=False,
+)
+
+open_thread = component.rpc(
+    "Open", OpenRequest, OpenResponse, errors=(THREAD_EXISTS, MODEL_UNKNOWN)
+)
+send_message = component.rpc(
+    "SendMessage",
+    SendMessageRequest,
+    SendMessageResponse,
+    errors=(THREAD_NOT_FOUND, QUEUE_FULL, MESSAGE_ID_REUSED, MODEL_UNKNOWN),
+)
+cancel_run = component.rpc(
+    "CancelRun", CancelRunRequest, Run, errors=(THREAD_NOT_FOUND, RUN_NOT_FOUND)
+)
+begin_run = component.rpc("BeginRun", BeginRunRequest, BeginRunResponse)
+report_retrying = component.rpc("ReportRetrying", RetryingRequest, Done)
+finish_run = component.rpc("FinishRun", FinishRunRequest, Done)
+check_run = component.rpc("CheckRun", CheckRunRequest, Done)
+
+get_state = component.rpc(
+    "GetState", GetStateRequest, State, errors=(THREAD_NOT_FOUND, PAGE_TOKEN_INVALID), shared=True
+)
+list_messages = component.rpc(
+    "ListMessages",
+    ListMessagesRequest,
+    ListMessagesResponse,
+    errors=(THREAD_NOT_FOUND, PAGE_TOKEN_INVALID),
+    shared=True,
+)
+get_run = component.rpc(
+    "GetRun", GetRunRequest, Run, errors=(THREAD_NOT_FOUND, RUN_NOT_FOUND), shared=True
+)
+list_runs = component.rpc(
+    "ListRuns",
+    ListRunsRequest,
+    ListRunsResponse,
+    errors=(THREAD_NOT_FOUND, PAGE_TOKEN_INVALID),
+    shared=True,
+)
+read_events = component.rpc(
+    "ReadEvents",
+    ReadEventsRequest,
+    ReadEventsResponse,
+    errors=(THREAD_NOT_FOUND, BEYOND_END),
+    shared=True,
+    edge_callable=True,
+)

@@ -1,0 +1,82 @@
+"""What a thread consists of: messages, and the events that tell about them."""
+
+from pydantic import Field
+
+from chassis.message import Int64, Message, ProtoEnum, Struct, Timestamp, UInt32
+
+
+class Role(ProtoEnum):
+    """Who said it."""
+
+    ROLE_UNSPECIFIED = 0
+    user = 1
+    assistant = 2
+    system = 3
+    tool = 4
+
+
+class ContentPart(Message):
+    """A piece of a message: text, or the address of an image or file. Exactly one is set."""
+
+    text: str = ""
+    image_url: str = Field(default="", max_length=4096)
+    file_url: str = Field(default="", max_length=4096)
+
+
+class Usage(Message):
+    """Tokens as the model's provider counted them."""
+
+    prompt_tokens: Int64 = 0
+    completion_tokens: Int64 = 0
+    total_tokens: Int64 = 0
+
+
+class ChatMessage(Message):
+    """One message of a thread.
+
+    sequence: the event that brought it; also its place in paging.
+    partial: the answer ended before the model did, by cancel or by failure.
+    """
+
+    message_id: str = ""
+    role: Role = Role.ROLE_UNSPECIFIED
+    content: str = ""
+    parts: list[ContentPart] = Field(default_factory=list[ContentPart])
+    created_at: Timestamp | None = None
+    run_id: str = ""
+    client_message_id: str = ""
+    model: str = ""
+    finish_reason: str = ""
+    partial: bool = False
+    sequence: UInt32 = 0
+
+
+# Event types are words on the wire, as the architecture (§7) lists them.
+MESSAGE_CREATED = "message.created"
+MESSAGE_COMPLETED = "message.completed"
+RUN_STARTED = "run.started"
+RUN_RETRYING = "run.retrying"
+RUN_COMPLETED = "run.completed"
+RUN_FAILED = "run.failed"
+RUN_CANCELLED = "run.cancelled"
+
+
+class Event(Message):
+    """A durable fact of the conversation.
+
+    sequence: counts from 1 for each conversation, without gaps; an event never changes.
+    attempt: of the run, counts from 1; 0 where the event is about no attempt.
+    message: with `message.*`.
+    error: with `run.failed` and `run.retrying`: the inner object of the error envelope.
+    """
+
+    sequence: UInt32 = 0
+    type: str = ""
+    created_at: Timestamp | None = None
+    conversation_key: str = ""
+    run_id: str = ""
+    message_id: str = ""
+    attempt: UInt32 = 0
+    message: ChatMessage | None = None
+    error: Struct | None = None
+    reason: str = ""

@@ -1,0 +1,181 @@
+"""Messages about runs: starting one, what its workflow reports, reading and cancelling it."""
+
+from pydantic import Field
+
+from actors.conversation.contract.entry import ChatMessage, ContentPart, Role, Usage
+from actors.conversation.contract.thread import GenerationConfig
+from chassis.message import Int32, Int64, Message, ProtoEnum, Struct, Timestamp, UInt32
+
+
+class RunStatus(ProtoEnum):
+    """QUEUED only behind another message of the thread; a run that waits for a free stream is
+    RUNNING without `started_at`."""
+
+    RUN_STATUS_UNSPECIFIED = 0
+    QUEUED = 1
+    RUNNING = 2
+    AWAITING_APPROVAL = 3
+    COMPLETED = 4
+    FAILED = 5
+    CANCELLED = 6
+
+
+class Run(Message):
+    """The record of one run; kept as long as the thread.
+
+    model, provider: what answered; the wished model is in `generation_config`.
+    attempts: how often the model was asked.
+    time_to_first_token_ms: from the opening of the model call that answered.
+    error: the inner object of the error envelope, for FAILED runs.
+    """
+
+    run_id: str = ""
+    status: RunStatus = RunStatus.RUN_STATUS_UNSPECIFIED
+    message_id: str = ""
+    answer_message_id: str = ""
+    created_at: Timestamp | None = None
+    started_at: Timestamp | None = None
+    finished_at: Timestamp | None = None
+    cancel_requested: bool = False
+    attempts: UInt32 = 0
+    model: str = ""
+    provider: str = ""
+    finish_reason: str = ""
+    generation_id: str = ""
+    usage: Usage | None = None
+    cost_usd: str = ""
+    time_to_first_token_ms: Int64 = 0
+    generation_config: GenerationConfig | None = None
+    error: Struct | None = None
+
+
+class UserMessage(Message):
+    """What a user says: `content`, or `parts`, not both."""
+
+    role: Role = Role.user
+    content: str = ""
+    parts: list[ContentPart] = Field(default_factory=list[ContentPart], max_length=64)
+
+
+class SendMessageRequest(Message):
+    """Append a message and start, or queue, a run that answers it."""
+
+    user_message: UserMessage
+    client_message_id: str = Field(default="", max_length=128)
+    generation_config: GenerationConfig | None = None
+
+
+class SendMessageResponse(Message):
+    """What was accepted. `status` is RUNNING or QUEUED."""
+
+    run_id: str = ""
+    status: RunStatus = RunStatus.RUN_STATUS_UNSPECIFIED
+    message_id: str = ""
+
+
+class BeginRunRequest(Message):
+    """The workflow has a place for the run and asks for its work."""
+
+    run_id: str
+    at: Timestamp
+
+
+class ContextMessage(Message):
+    """A message as the model sees it."""
+
+    role: Role = Role.ROLE_UNSPECIFIED
+    content: str = ""
+    parts: list[ContentPart] = Field(default_factory=list[ContentPart])
+
+
+class BeginRunResponse(Message):
+    """The work of a run, or `wanted` false when it was settled meanwhile."""
+
+    wanted: bool = False
+    answer_message_id: str = ""
+    deadline: Timestamp | None = None
+    generation_config: GenerationConfig | None = None
+    context: list[ContextMessage] = Field(default_factory=list[ContextMessage])
+
+
+class RetryingRequest(Message):
+    """The model is asked again; the text of the attempt before is void."""
+
+    run_id: str
+    attempt: UInt32
+    at: Timestamp
+    error: Struct | None = None
+
+
+class FinishRunRequest(Message):
+    """How a run ended: COMPLETED, FAILED or CANCELLED, with what the model gave so far.
+
+    at: when; left out where the workflow has no durable time at hand.
+    """
+
+    run_id: str
+    attempt: UInt32 = 0
+    status: RunStatus
+    at: Timestamp | None = None
+    text: str = ""
+    model: str = ""
+    provider: str = ""
+    finish_reason: str = ""
+    generation_id: str = ""
+    usage: Usage | None = None
+    cost_usd: str = ""
+    time_to_first_token_ms: Int64 = 0
+    error: Struct | None = None
+    reason: str = ""
+
+
+class CheckRunRequest(Message):
+    """The watchdog's own reminder. With a run id: settle this cancel if nobody else has."""
+
+    cancelled_run_id: str = ""
+
+
+class Done(Message):
+    """Nothing to say beyond that it is done."""
+
+
+class CancelRunRequest(Message):
+    """Stop a run; a settled one stays as it is."""
+
+    run_id: str
+    reason: str = Field(default="", max_length=200)
+
+
+class GetRunRequest(Message):
+    """Which run."""
+
+    run_id: str
+
+
+class ListRunsRequest(Message):
+    """A page of runs, newest first."""
+
+    page_size: Int32 = Field(default=0, ge=0, le=200)
+    page_token: str = Field(default="", max_length=64)
+
+
+class ListRunsResponse(Message):
+    """Runs, newest first."""
+
+    runs: list[Run] = Field(default_factory=list[Run])
+    next_page_token: str = ""
+
+
+class ListMessagesRequest(Message):
+    """A page of messages. Without a token: the newest, or with `oldest_first` the oldest."""
+
+    page_size: Int32 = Field(default=0, ge=0, le=200)
+    page_token: str = Field(default="", max_length=64)
+    oldest_first: bool = False
+
+
+class ListMessagesResponse(Message):
+    """Messages: newest first, or oldest first when that was asked for."""
+
+    messages: list[ChatMessage] = Field(default_factory=list[ChatMessage])
+    next_page_token: str = ""

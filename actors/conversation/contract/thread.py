@@ -1,0 +1,99 @@
+"""Messages about a thread as a whole: opening it, its settings, its state."""
+
+from pydantic import Field
+
+from actors.conversation.contract.entry import ChatMessage, Usage
+from chassis.message import Double, Int32, Message, ProtoEnum, Struct, Timestamp, UInt32
+
+
+class ThreadStatus(ProtoEnum):
+    """What the thread is doing."""
+
+    THREAD_STATUS_UNSPECIFIED = 0
+    IDLE = 1
+    RUNNING = 2
+    AWAITING_APPROVAL = 3
+
+
+class ResponseFormatType(ProtoEnum):
+    """What the model is asked to answer with."""
+
+    RESPONSE_FORMAT_TYPE_UNSPECIFIED = 0
+    TEXT = 1
+    JSON_OBJECT = 2
+    JSON_SCHEMA = 3
+
+
+class ResponseFormat(Message):
+    """The form of the answer; `json_schema` goes with JSON_SCHEMA."""
+
+    type: ResponseFormatType = ResponseFormatType.RESPONSE_FORMAT_TYPE_UNSPECIFIED
+    name: str = Field(default="", max_length=64)
+    json_schema: Struct | None = None
+
+
+class GenerationConfig(Message):
+    """How answers are generated. Absent fields leave the next wider setting in force:
+    the message's config over the thread's over the platform's."""
+
+    model: str = Field(default="", max_length=200)
+    fallback_models: list[str] = Field(default_factory=list[str], max_length=8)
+    temperature: Double | None = Field(default=None, ge=0, le=2)
+    top_p: Double | None = Field(default=None, gt=0, le=1)
+    max_tokens: Int32 | None = Field(default=None, ge=1, le=1_000_000)
+    stop: list[str] = Field(default_factory=list[str], max_length=4)
+    seed: Int32 | None = None
+    response_format: ResponseFormat | None = None
+
+
+class Settings(Message):
+    """How the thread behaves.
+
+    keep_last: how many of the newest messages the model sees; 0 means the platform's default.
+    """
+
+    system_prompt: str = Field(default="", max_length=100_000)
+    keep_last: Int32 = Field(default=0, ge=0, le=1000)
+
+
+class OpenRequest(Message):
+    """Create the thread, or find it open with the same content."""
+
+    name: str = ""
+    settings: Settings | None = None
+    generation_config: GenerationConfig | None = None
+    metadata: dict[str, str] = Field(default_factory=dict[str, str])
+
+
+class OpenResponse(Message):
+    """The thread as it was created."""
+
+    name: str = ""
+    created_at: Timestamp
+
+
+class GetStateRequest(Message):
+    """One page of messages, newest last, and everything small about the thread."""
+
+    page_size: Int32 = Field(default=0, ge=0, le=200)
+    page_token: str = Field(default="", max_length=64)
+
+
+class State(Message):
+    """A thread as a client sees it. `messages` is a page in the order they were said;
+    `next_page_token` leads to the page before it."""
+
+    conversation_key: str = ""
+    name: str = ""
+    status: ThreadStatus = ThreadStatus.THREAD_STATUS_UNSPECIFIED
+    created_at: Timestamp
+    messages: list[ChatMessage] = Field(default_factory=list[ChatMessage])
+    next_page_token: str = ""
+    active_run_id: str = ""
+    queued_run_ids: list[str] = Field(default_factory=list[str])
+    generation_config: GenerationConfig | None = None
+    settings: Settings | None = None
+    metadata: dict[str, str] = Field(default_factory=dict[str, str])
+    total_usage: Usage | None = None
+    total_cost_usd: str = ""
+    last_sequence: UInt32 = 0

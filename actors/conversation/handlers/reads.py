@@ -1,0 +1,130 @@
+"""Reading messages, runs and events: shared handlers that write nothing."""
+
+from restate import ObjectSharedContext
+
+from actors.conversation import contract, log
+from actors.conversation.contract.entry import MESSAGE_CREATED
+from actors.conversation.contract.events import ReadEventsRequest, ReadEventsResponse
+from actors.conversation.contract.run import (
+    GetRunRequest,
+    ListMessagesRequest,
+    ListMessagesResponse,
+    ListRunsRequest,
+    ListRunsResponse,
+    Run,
+)
+from actors.conversation.state import HEAD, RUN, Entry, Head
+from chassis.identity import key_segments
+from chassis.serve import implements
+from chassis.state import get_all
+
+_DEFAULT_PAGE = 50
+
+
+class Reads:
+    """What clients and the edge read of a thread."""
+
+    @implements(contract.list_messages)
+    async def list_messages(
+        self, ctx: ObjectSharedContext, request: ListMessagesRequest
+    ) -> ListMessagesResponse:
+        """List messages from either end."""
+        return await message_page(ctx, await _head(ctx), request)
+
+    @implements(contract.get_run)
+    async def get_run(self, ctx: ObjectSharedContext, request: GetRunRequest) -> Run:
+        """Read the record of a run."""
+        await _head(ctx)
+        run = await RUN.of(request.run_id).get(ctx)
+        if run is None:
+            raise contract.RUN_NOT_FOUND.error()
+        return run
+
+    @implements(contract.list_runs)
+    async def list_runs(
+        self, ctx: ObjectSharedContext, request: ListRunsRequest
+    ) -> ListRunsResponse:
+        """List runs, newest first."""
+        head = await _head(ctx)
+        wanted = request.page_size or _DEFAULT_PAGE
+        before = _sequence(request.page_token, default=head.last_sequence + 1)
+        entries = await log.newest_first(ctx, before, wanted + 1, _opens_run)
+        shown = entries[:wanted]
+        runs = await get_all(ctx, [RUN.of(entry.event.run_id) for entry in shown])
+        return ListRunsResponse(
+            runs=[run for run in runs if run is not None],
+            next_page_token=_token(shown, more=len(entries) > wanted),
+        )
+
+    @implements(contract.read_events)
+    async def read_events(
+        self, ctx: ObjectSharedContext, request: ReadEventsRequest
+    ) -> ReadEventsResponse:
+        """Read events after a sequence."""
+        head = await _head(ctx)
+        if request.after > head.last_sequence:
+            raise contract.BEYOND_END.error()
+        conversation_key = key_segments(ctx.key())[-1]
+        entries = await log.oldest_first(
+            ctx, request.after, head.last_sequence, request.limit, lambda entry: True
+        )
+        active = head.active
+        return ReadEventsResponse(
+            events=[log.event_of(entry, conversation_key) for entry in entries],
+            last_sequence=head.last_sequence,
+            active_run_id=active.run_id if active else "",
+            active_message_id=active.answer_message_id if active else "",
+        )
+
+
+async def message_page(
+    ctx: ObjectSharedContext, head: Head, request: ListMessagesRequest
+) -> ListMessagesResponse:
+    """A page of messages; the token is the sequence at which the next page goes on."""
+    wanted = request.page_size or _DEFAULT_PAGE
+    if request.oldest_first:
+        after = _sequence(request.page_token, default=0)
+        entries = await log.oldest_first(
+            ctx, after, head.last_sequence, wanted + 1, log.brings_message
+        )
+        more = len(entries) > wanted or _cut_short(entries, head.last_sequence)
+    else:
+        before = _sequence(request.page_token, default=head.last_sequence + 1)
+        entries = await log.newest_first(ctx, before, wanted + 1, log.brings_message)
+        more = len(entries) > wanted or _cut_short(entries, 1)
+    shown = entries[:wanted]
+    return ListMessagesResponse(
+        messages=[log.message_of(entry) for entry in shown], next_page_token=_token(shown, more)
+    )
+
+
+async def _head(ctx: ObjectSharedContext) -> Head:
+    head = await HEAD.get(ctx)
+    if head is None:
+        raise contract.THREAD_NOT_FOUND.error()
+    return head
+
+
+def _opens_run(entry: Entry) -> bool:
+    return entry.event.type == MESSAGE_CREATED and bool(entry.event.run_id)
+
+
+def _cut_short(entries: list[Entry], end: int) -> bool:
+    """Whether large contents ended the page before its size or the log did."""
+    return (
+        bool(entries)
+        and any(e.spilled_bytes for e in entries)
+        and (entries[-1].event.sequence != end)
+    )
+
+
+def _token(shown: list[Entry], more: bool) -> str:
+    return str(shown[-1].event.sequence) if shown and more else ""
+
+
+def _sequence(token: str, default: int) -> int:
+    if not token:
+        return default
+    if not token.isdecimal() or not 0 < int(token) < 2**32:
+        raise contract.PAGE_TOKEN_INVALID.error()
+    return int(token)

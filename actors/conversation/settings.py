@@ -1,0 +1,40 @@
+"""What an operator may set about conversations."""
+
+from datetime import timedelta
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from chassis.settings import Section
+
+
+class ConversationSettings(Section):
+    """How runs are bounded. Read from `CONVERSATION_*`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="CONVERSATION_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    default_model: str = Field(default="openai/gpt-4o-mini", min_length=1)
+    run_deadline_seconds: float = Field(default=900, gt=0, le=86_400)
+    # A run that is past its deadline is given this long to report before it counts as lost.
+    lost_grace_seconds: float = Field(default=60, ge=0, le=3600)
+    # A cancelled run is given this long to hand over its partial answer.
+    cancel_grace_seconds: float = Field(default=10, gt=0, le=600)
+    keep_last: int = Field(default=40, ge=1, le=1000)
+    queue_limit: int = Field(default=100, ge=1, le=1000)
+
+    @property
+    def run_deadline(self) -> timedelta:
+        """From a run's activation to its end, waiting for a free stream included."""
+        return timedelta(seconds=self.run_deadline_seconds)
+
+    @property
+    def lost_grace(self) -> timedelta:
+        """From a run's deadline to its settlement as lost."""
+        return timedelta(seconds=self.lost_grace_seconds)
+
+    @property
+    def cancel_grace(self) -> timedelta:
+        """From a cancel to its settlement without the workflow."""
+        return timedelta(seconds=self.cancel_grace_seconds)

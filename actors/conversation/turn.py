@@ -1,0 +1,51 @@
+"""What the model sees of a thread, and how settings of different width combine."""
+
+from decimal import Decimal
+
+from actors.conversation.contract.entry import Role
+from actors.conversation.contract.run import ContextMessage
+from actors.conversation.contract.thread import GenerationConfig
+from actors.conversation.log import message_of
+from actors.conversation.state import Entry, Totals
+from chassis.message import Message
+
+
+def belongs_to_context(entry: Entry, turn: int) -> bool:
+    """Whether an entry's message is part of what the run of `turn` answers to.
+
+    Messages that were queued behind that turn stand in the log already but come later.
+    """
+    return entry.event.message is not None and entry.turn <= turn
+
+
+def context_of(entries: list[Entry], system_prompt: str) -> list[ContextMessage]:
+    """The model's view of some messages: system prompt, then turn by turn."""
+    ordered = sorted(entries, key=lambda entry: (entry.turn, entry.event.sequence))
+    context = [ContextMessage(role=Role.system, content=system_prompt)] if system_prompt else []
+    return context + [
+        ContextMessage(role=message.role, content=message.content, parts=message.parts)
+        for message in map(message_of, ordered)
+    ]
+
+
+def merged(wide: GenerationConfig | None, narrow: GenerationConfig | None) -> GenerationConfig:
+    """The narrower config over the wider one, field by field; empty fields leave the wider."""
+    values = {**_set_fields(wide), **_set_fields(narrow)}
+    return GenerationConfig.model_validate(values)
+
+
+def _set_fields(message: Message | None) -> dict[str, object]:
+    if message is None:
+        return {}
+    values = {name: getattr(message, name) for name in type(message).model_fields}
+    return {name: value for name, value in values.items() if value not in (None, "", [])}
+
+
+def added(totals: Totals, prompt: int, completion: int, cost_usd: str) -> Totals:
+    """Totals with one more run in them. Costs are decimal strings, so cents do not drift."""
+    cost = Decimal(totals.cost_usd or "0") + Decimal(cost_usd or "0")
+    return Totals(
+        prompt_tokens=totals.prompt_tokens + prompt,
+        completion_tokens=totals.completion_tokens + completion,
+        cost_usd=format(cost, "f") if cost else "",
+    )

@@ -1,0 +1,21 @@
+"""GenerationWorkflow: one run of a model over a thread, from its context to its answer.
+
+Owns: the run's stream while it lasts, and its durable chunks so far.
+
+Key: the run id, made by ConversationActor; a run is generated once, whatever is sent twice.
+
+State (eager, small: the text of one answer): `chunk:<n>`, what the model said and when it
+started anew; cleared when the run ends, because the thread has the answer then.
+
+Called by: ConversationActor (one-way: Run, Stop); the edge (Partial).
+
+Calls: ConversationActor BeginRun (awaited), ReportRetrying and FinishRun (one-way); the model's
+stream through process-local streams that durable steps read by offset.
+
+Retries: LONG_RUNNING: what fails here is a bug or a crash; it is paused for an operator, and the
+thread's watchdog settles the run meanwhile.
+
+Failure: an upstream failure is retried as a new attempt while its code is retryable and the bound
+is not spent; then the run ends FAILED with the upstream's code. Stop, by a client or an operator,
+ends it CANCELLED within a second and keeps the partial answer.
+"""

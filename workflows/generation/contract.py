@@ -1,0 +1,70 @@
+"""What GenerationWorkflow offers: run once, stop, and the partial answer so far."""
+
+from datetime import timedelta
+
+from pydantic import Field
+
+from chassis.message import Message, UInt32
+from chassis.retries import LONG_RUNNING
+from chassis.rpc import Component, Kind
+
+
+class RunRequest(Message):
+    """Which thread the run belongs to, by its object key."""
+
+    conversation: str
+
+
+class RunResponse(Message):
+    """Kept for operators; the run's record is the thread's."""
+
+    status: str = ""
+
+
+class StopRequest(Message):
+    """Why the run is stopped; the first reason counts."""
+
+    reason: str = Field(default="", max_length=200)
+
+
+class StopResponse(Message):
+    """Taken, or the run was stopped already."""
+
+
+class PartialRequest(Message):
+    """The answer so far."""
+
+
+class PartialResponse(Message):
+    """Durable text of the current attempt; `offset` is its length in code points."""
+
+    run_id: str = ""
+    message_id: str = ""
+    attempt: UInt32 = 0
+    offset: UInt32 = 0
+    text: str = ""
+
+
+# A reasoning model may be silent for minutes; the line on which a stop arrives stays open.
+LONGEST_STEP = timedelta(minutes=30)
+
+component = Component(
+    name="GenerationWorkflow",
+    kind=Kind.WORKFLOW,
+    retries=LONG_RUNNING,
+    key="run id",
+    sends=(),
+    longest_step=LONGEST_STEP,
+)
+
+run = component.rpc(
+    "Run",
+    RunRequest,
+    RunResponse,
+    main=True,
+    # A day, so that an operator can see what a run did; it holds the thread's text.
+    journal_retention=timedelta(days=1),
+    idempotency_retention=timedelta(days=1),
+)
+stop = component.rpc("Stop", StopRequest, StopResponse, shared=True)
+partial = component.rpc("Partial", PartialRequest, PartialResponse, shared=True, edge_callable=True)

@@ -1,0 +1,119 @@
+"""The story of a run: get a place, get the work, read the model, report."""
+
+from restate import WorkflowContext, WorkflowSharedContext
+from restate.exceptions import TerminalError
+
+from actors.conversation import contract as conversation
+from actors.conversation.contract.run import BeginRunRequest, FinishRunRequest, RunStatus
+from chassis.calls import call, send
+from chassis.serve import implements
+from errors import Code, RpcError, wire
+from services.openrouter.streams import ModelStreams
+from workflows.generation import contract
+from workflows.generation.admission import Admission
+from workflows.generation.answer import AnswerReader, Audience
+from workflows.generation.contract import (
+    PartialRequest,
+    PartialResponse,
+    RunRequest,
+    RunResponse,
+    StopRequest,
+    StopResponse,
+)
+from workflows.generation.settings import GenerationSettings
+from workflows.generation.state import CHUNK, CHUNK_PREFIX
+from workflows.generation.stop import STOP, Stop
+
+
+class Generation:
+    """Generates the answer of one run."""
+
+    def __init__(
+        self, streams: ModelStreams, audience: Audience, settings: GenerationSettings
+    ) -> None:
+        self._streams = streams
+        self._audience = audience
+        self._settings = settings
+        self._admission = Admission(streams)
+
+    @implements(contract.run)
+    async def run(self, ctx: WorkflowContext, request: RunRequest) -> RunResponse:
+        """Generate the answer of a run and report it to its thread."""
+        stop = Stop(ctx)
+        try:
+            report = await self._generate(ctx, request, stop)
+        except RpcError as error:
+            report = _failed(ctx.key(), error)
+        except TerminalError as failure:
+            # Restate's own: an operator cancelled us outside the reading of the model.
+            error = wire.from_failure(failure.message, failure.status_code, failure.metadata)
+            report = _failed(ctx.key(), error)
+        if report is None:
+            return RunResponse(status="UNWANTED")
+        # A send, not a call: a second cancel cannot interrupt it.
+        send(ctx, conversation.finish_run, report, key=request.conversation)
+        self._audience.end(ctx.key())
+        await self._streams.close(ctx.key())
+        return RunResponse(status=report.status.name)
+
+    @implements(contract.stop)
+    async def stop(self, ctx: WorkflowSharedContext, request: StopRequest) -> StopResponse:
+        """Stop the run; the first reason counts."""
+        promise = ctx.promise(STOP, type_hint=str)
+        if await promise.peek() is None:
+            try:
+                await promise.resolve(request.reason)
+            except TerminalError as failure:
+                if failure.status_code != 409:
+                    raise
+        return StopResponse()
+
+    @implements(contract.partial)
+    async def partial(self, ctx: WorkflowSharedContext, request: PartialRequest) -> PartialResponse:
+        """Read the durable text of the current attempt."""
+        keys = await ctx.state_keys()
+        numbers = sorted(
+            int(key.removeprefix(CHUNK_PREFIX)) for key in keys if key.startswith(CHUNK_PREFIX)
+        )
+        chunks = [await CHUNK.of(number).get(ctx) for number in numbers]
+        present = [chunk for chunk in chunks if chunk is not None]
+        if not present:
+            return PartialResponse(run_id=ctx.key())
+        # A new attempt starts its chunks from the first key on, so a read in between may still
+        # see chunks of the old one behind it.
+        attempt = present[0].attempt
+        text = "".join(chunk.text for chunk in present if chunk.attempt == attempt)
+        return PartialResponse(
+            run_id=ctx.key(),
+            message_id=present[0].message_id,
+            attempt=attempt,
+            offset=len(text),
+            text=text,
+        )
+
+    async def _generate(
+        self, ctx: WorkflowContext, request: RunRequest, stop: Stop
+    ) -> FinishRunRequest | None:
+        at = await self._admission.wait(ctx, stop)
+        if at is None:
+            return FinishRunRequest(
+                run_id=ctx.key(), status=RunStatus.CANCELLED, reason=stop.reason or ""
+            )
+        begin = BeginRunRequest(run_id=ctx.key(), at=at)
+        work = await call(ctx, conversation.begin_run, begin, key=request.conversation)
+        if not work.wanted:
+            await self._streams.close(ctx.key())
+            return None
+        self._audience.start(ctx.key(), request.conversation, work.answer_message_id)
+        reader = AnswerReader(
+            ctx, self._streams, self._audience, self._settings, stop, request.conversation
+        )
+        return await reader.read(work, at)
+
+
+def _failed(run_id: str, error: RpcError) -> FinishRunRequest:
+    if error.code is Code.CANCELLED:
+        return FinishRunRequest(run_id=run_id, status=RunStatus.CANCELLED, reason=error.message)
+    return FinishRunRequest(
+        run_id=run_id, status=RunStatus.FAILED, error=wire.to_envelope(error)["error"]
+    )

@@ -1,0 +1,24 @@
+"""What an operator may set about generation."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from chassis.settings import Section
+
+
+class GenerationSettings(Section):
+    """Bounds of generation in one process. Read from `GENERATION_*`.
+
+    streams: model streams at once; every one holds an invocation slot of Restate, so this stays
+        well below Restate's concurrent-invocations-limit, else reads would wait too.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="GENERATION_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
+
+    streams: int = Field(default=1000, ge=1, le=100_000)
+    attempts: int = Field(default=3, ge=1, le=10)
+    chunk_seconds: float = Field(default=1.0, gt=0, le=10)
+    watched_chunk_seconds: float = Field(default=0.25, gt=0, le=10)
+    lease_seconds: float = Field(default=10, gt=0, le=600)
