@@ -1,0 +1,13 @@
+"""LLMGateway: threads, messages, runs and events, as clients call them.
+
+Owns: nothing; it checks a request against its caller and makes one call down.
+
+Called by: the edge, for `/api/v1/llm/gateway/*`.
+
+Calls: ConversationActor, ConversationManagerActor, OpenRouterService.
+
+Retries: REQUEST: a client waits.
+
+Failure: the error of what it called, unchanged. `create-thread` may stop between its two calls;
+both are idempotent, so a repeat repairs it.
+"""

@@ -1,0 +1,129 @@
+"""Check, then one call down."""
+
+from restate import Context
+
+from actors.conversation import contract as conversation
+from actors.conversation.contract.run import (
+    ListMessagesResponse,
+    ListRunsResponse,
+    Run,
+    SendMessageResponse,
+)
+from actors.conversation.contract.thread import OpenRequest, State
+from actors.conversation_manager import contract as manager
+from actors.conversation_manager.contract import (
+    ListRequest,
+    ListResponse,
+    RegisterRequest,
+    Thread,
+)
+from chassis.calls import call, make
+from chassis.identity import Caller
+from chassis.serve import implements
+from chassis.steps import new_id, now
+from gateways.llm import contract, targets
+from gateways.llm.contract import CreateThreadRequest, CreateThreadResponse
+from services.openrouter import contract as openrouter
+from services.openrouter.contract import ListModelsRequest, ListModelsResponse
+
+
+class LLMGateway:
+    """Conversations, as clients call them."""
+
+    @implements(contract.list_threads)
+    async def list_threads(self, ctx: Context, request: ListRequest) -> ListResponse:
+        """List the caller's threads, newest activity first.
+
+        `query` keeps threads whose name or key contains it, without regard to case.
+        """
+        return await make(ctx, targets.list_threads(_caller(ctx), request))
+
+    @implements(contract.create_thread)
+    async def create_thread(
+        self, ctx: Context, request: CreateThreadRequest
+    ) -> CreateThreadResponse:
+        """Create a thread.
+
+        The `conversation_key` is the caller's choice, unique for each user, and made when it is
+        left out. A repeat with the same content answers the same thread; with other content it
+        is refused.
+        """
+        caller = _caller(ctx)
+        key = request.conversation_key or new_id(ctx, "thread", await now(ctx))
+        opened = await call(
+            ctx,
+            conversation.open_thread,
+            OpenRequest(
+                name=request.name,
+                settings=request.settings,
+                generation_config=request.generation_config,
+                metadata=request.metadata,
+            ),
+            key=caller.key(key),
+        )
+        thread = Thread(conversation_key=key, name=opened.name, created_at=opened.created_at)
+        register = RegisterRequest(thread=thread)
+        await call(ctx, manager.register, register, key=caller.user_key())
+        return CreateThreadResponse(
+            conversation_key=key, name=opened.name, created_at=opened.created_at
+        )
+
+    @implements(contract.send_message)
+    async def send_message(
+        self, ctx: Context, request: contract.PublicSendMessageRequest
+    ) -> SendMessageResponse:
+        """Append a message and start a run that answers it.
+
+        The answer comes at once, with the run's id; read what the model says with pull-events,
+        stream-events or conversation-state. While another run of the thread is active the
+        message waits (`QUEUED`); at most 100 wait. A repeated `client_message_id` answers the
+        run that it started before.
+        """
+        return await make(ctx, targets.send_message(_caller(ctx), request))
+
+    @implements(contract.conversation_state)
+    async def conversation_state(
+        self, ctx: Context, request: contract.ConversationStateRequest
+    ) -> State:
+        """Read a thread: its status, settings, active run, totals and the newest messages.
+
+        `messages` is in the order they were said; `nextPageToken` leads to those before.
+        """
+        return await make(ctx, targets.conversation_state(_caller(ctx), request))
+
+    @implements(contract.list_messages)
+    async def list_messages(
+        self, ctx: Context, request: contract.PublicListMessagesRequest
+    ) -> ListMessagesResponse:
+        """List the messages of a thread from either end."""
+        return await make(ctx, targets.list_messages(_caller(ctx), request))
+
+    @implements(contract.get_run)
+    async def get_run(self, ctx: Context, request: contract.RunRequest) -> Run:
+        """Read a run: status, attempts, model, tokens, cost, times, error."""
+        return await make(ctx, targets.get_run(_caller(ctx), request))
+
+    @implements(contract.list_runs)
+    async def list_runs(
+        self, ctx: Context, request: contract.PublicListRunsRequest
+    ) -> ListRunsResponse:
+        """List the runs of a thread, newest first."""
+        return await make(ctx, targets.list_runs(_caller(ctx), request))
+
+    @implements(contract.cancel_run)
+    async def cancel_run(self, ctx: Context, request: contract.RunRequest) -> Run:
+        """Stop a run.
+
+        The upstream call is closed within a second and the partial answer is kept, marked. A
+        queued run is cancelled at once. A run that has ended stays as it is.
+        """
+        return await make(ctx, targets.cancel_run(_caller(ctx), request))
+
+    @implements(contract.list_models)
+    async def list_models(self, ctx: Context, request: ListModelsRequest) -> ListModelsResponse:
+        """List the models that runs may use."""
+        return await call(ctx, openrouter.list_models, request)
+
+
+def _caller(ctx: Context) -> Caller:
+    return Caller.from_headers(ctx.request().headers)

@@ -1,0 +1,83 @@
+"""Where each method goes: pure functions from caller and request to the call below.
+
+The handlers make these calls; written apart so that the edge may make the same ones without the
+gateway's hop (architecture §7).
+"""
+
+from actors.conversation import contract as conversation
+from actors.conversation.contract.run import (
+    CancelRunRequest,
+    GetRunRequest,
+    ListMessagesRequest,
+    ListMessagesResponse,
+    ListRunsRequest,
+    ListRunsResponse,
+    Run,
+    SendMessageRequest,
+    SendMessageResponse,
+    UserMessage,
+)
+from actors.conversation.contract.thread import GetStateRequest, State
+from actors.conversation_manager import contract as manager
+from actors.conversation_manager.contract import ListRequest, ListResponse
+from chassis.calls import Call
+from chassis.identity import Caller
+from gateways.llm import contract
+
+
+def list_threads(caller: Caller, request: ListRequest) -> Call[ListRequest, ListResponse]:
+    """The user's own list."""
+    return Call(manager.list_threads, request, caller.user_key())
+
+
+def send_message(
+    caller: Caller, request: contract.PublicSendMessageRequest
+) -> Call[SendMessageRequest, SendMessageResponse]:
+    """The user's own thread."""
+    said = request.user_message
+    sent = SendMessageRequest(
+        user_message=UserMessage(role=said.role, content=said.content, parts=said.parts),
+        client_message_id=request.client_message_id,
+        generation_config=request.generation_config,
+    )
+    return Call(conversation.send_message, sent, caller.key(request.conversation_key))
+
+
+def conversation_state(
+    caller: Caller, request: contract.ConversationStateRequest
+) -> Call[GetStateRequest, State]:
+    """The user's own thread."""
+    asked = GetStateRequest(page_size=request.page_size, page_token=request.page_token)
+    return Call(conversation.get_state, asked, caller.key(request.conversation_key))
+
+
+def list_messages(
+    caller: Caller, request: contract.PublicListMessagesRequest
+) -> Call[ListMessagesRequest, ListMessagesResponse]:
+    """The user's own thread."""
+    asked = ListMessagesRequest(
+        page_size=request.page_size,
+        page_token=request.page_token,
+        oldest_first=request.oldest_first,
+    )
+    return Call(conversation.list_messages, asked, caller.key(request.conversation_key))
+
+
+def get_run(caller: Caller, request: contract.RunRequest) -> Call[GetRunRequest, Run]:
+    """A run of the user's own thread."""
+    asked = GetRunRequest(run_id=request.run_id)
+    return Call(conversation.get_run, asked, caller.key(request.conversation_key))
+
+
+def list_runs(
+    caller: Caller, request: contract.PublicListRunsRequest
+) -> Call[ListRunsRequest, ListRunsResponse]:
+    """The runs of the user's own thread."""
+    asked = ListRunsRequest(page_size=request.page_size, page_token=request.page_token)
+    return Call(conversation.list_runs, asked, caller.key(request.conversation_key))
+
+
+def cancel_run(caller: Caller, request: contract.RunRequest) -> Call[CancelRunRequest, Run]:
+    """A run of the user's own thread."""
+    asked = CancelRunRequest(run_id=request.run_id)
+    return Call(conversation.cancel_run, asked, caller.key(request.conversation_key))
