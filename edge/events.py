@@ -1,0 +1,201 @@
+"""`pull-events` and `stream-events`: durable events from Restate, live text from the bus.
+
+A reader waits on the bus, never in Restate. It subscribes first and reads then, so nothing falls
+between. A hint says only up to which sequence there is news; the read that follows is the truth,
+and a lost hint costs some seconds. Live text is joined to what the reader has by attempt and
+offset (live_text.py); a reader that comes late gets what was said so far from the bus.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+from actors.conversation import contract as conversation
+from actors.conversation.contract.events import ReadEventsRequest, ReadEventsResponse
+from chassis.bus import DELTA, NEWS, BusClient, Subscription
+from edge.live_text import LiveText
+from edge.local import EventStream, VerifiedRequest, sse
+from edge.responses import Response
+from errors import RpcError
+from gateways.llm.contract import Partial, PullEventsRequest, PullEventsResponse
+from workflows.generation import contract as generation
+
+_BATCH = 100
+_READ_SECONDS = 15.0
+# How long a new subscription may take until nothing is lost any more; a bus that is away costs
+# this once, and then readers look by themselves.
+_SUBSCRIBE_SECONDS = 0.25
+_LOOK_ANYWAY_SECONDS = 5.0
+_LOOK_WITHOUT_BUS_SECONDS = 1.0
+# A hint is sent when the handler ends, a moment before its state is there for others to read.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.004, 1.0
+
+
+class EventReader:
+    """Serves readers of conversations."""
+
+    def __init__(self, bus: BusClient) -> None:
+        self._bus = bus
+
+    async def pull(self, request: VerifiedRequest) -> Response:
+        """Answer at once when there are events, else as soon as there are or the wait is over."""
+        asked = cast("PullEventsRequest", request.message)
+        source = _Source(request, asked.limit or _BATCH)
+        read = await source.read(asked.after)
+        if not read.events and asked.wait:
+            read = await self._await_events(source, asked.after, asked.wait.total_seconds())
+        answer = PullEventsResponse(
+            events=read.events,
+            last_sequence=read.last_sequence,
+            partial=await source.partial(read.active_run_id) if read.active_run_id else None,
+        )
+        return Response(200, answer.to_json())
+
+    async def stream(self, request: VerifiedRequest) -> EventStream:
+        """Send events and live text until the reader goes. A wrong start is refused at once."""
+        asked = cast("PullEventsRequest", request.message)
+        source = _Source(request, asked.limit or _BATCH)
+        await source.read(asked.after)
+        return EventStream(self._frames(source, asked.after))
+
+    async def _await_events(
+        self, source: "_Source", after: int, seconds: float
+    ) -> ReadEventsResponse:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        async with self._bus.subscribe(source.topic) as subscription:
+            await subscription.until_watching(_SUBSCRIBE_SECONDS)
+            read = await source.read(after)
+            while not read.events and (left := end - loop.time()) > 0:
+                said = await subscription.next(min(left, self._look_anyway()))
+                if said is not None and said[0] == DELTA:
+                    continue
+                up_to = said[1] if said is not None and said[0] == NEWS else after
+                if up_to > after or said is None or said[0] != NEWS:
+                    read = await source.read_up_to(after, up_to)
+            return read
+
+    async def _frames(self, source: "_Source", after: int) -> AsyncIterator[bytes]:
+        async with self._bus.subscribe(source.topic) as subscription:
+            await subscription.until_watching(_SUBSCRIBE_SECONDS)
+            text = LiveText()
+            up_to = after
+            while True:
+                read = await source.read_patiently(after, up_to)
+                for event in read.events:
+                    text.see(event)
+                    after = event.sequence
+                    yield sse(event.to_json(), event=event.type, id=str(event.sequence))
+                if after < read.last_sequence:
+                    continue
+                if read.active_run_id and not self._bus.connected:
+                    # No live text: what is durable has to do.
+                    partial = await source.partial(read.active_run_id)
+                    fresh = text.join(_as_delta(partial)) if partial is not None else None
+                    if fresh is not None:
+                        yield _delta_frame(fresh)
+                async for frame in self._live(source, subscription, text, after):
+                    yield frame
+                up_to = max(after, text.news)
+
+    async def _live(
+        self, source: "_Source", subscription: Subscription, text: LiveText, after: int
+    ) -> AsyncIterator[bytes]:
+        """Live text until there is a reason to read events: `text.news` says up to where."""
+        while True:
+            said = await subscription.next(self._look_anyway())
+            if said is None or said[0] not in (NEWS, DELTA):
+                return
+            kind, content = said
+            if kind == NEWS:
+                text.news = content
+                if content > after:
+                    return
+                continue
+            if text.has_gap_before(content):
+                self._bus.ask_again(source.topic)
+                continue
+            fresh = text.join(content)
+            if fresh is not None:
+                yield _delta_frame(fresh)
+
+    def _look_anyway(self) -> float:
+        return _LOOK_ANYWAY_SECONDS if self._bus.connected else _LOOK_WITHOUT_BUS_SECONDS
+
+
+class _Source:
+    """Reads of one conversation for one verified reader."""
+
+    def __init__(self, request: VerifiedRequest, limit: int) -> None:
+        asked = cast("PullEventsRequest", request.message)
+        self._ingress = request.ingress
+        self._limit = limit
+        # Derived from the verified caller, so nobody can name another's.
+        self.topic = request.caller.key(asked.conversation_key)
+
+    async def read(self, after: int) -> ReadEventsResponse:
+        """The events after a sequence, as they are now."""
+        return await self._ingress.call(
+            conversation.read_events,
+            ReadEventsRequest(after=after, limit=self._limit),
+            key=self.topic,
+            deadline=asyncio.get_running_loop().time() + _READ_SECONDS,
+        )
+
+    async def read_up_to(self, after: int, up_to: int) -> ReadEventsResponse:
+        """As `read`, again while events that were announced are not there to be read."""
+        pause = _FIRST_PAUSE
+        while True:
+            read = await self.read(after)
+            if read.last_sequence >= up_to or pause > _LONGEST_PAUSE:
+                return read
+            await asyncio.sleep(pause)
+            pause *= 2
+
+    async def read_patiently(self, after: int, up_to: int) -> ReadEventsResponse:
+        """As `read_up_to`, through restarts of what is behind us."""
+        pause = 0.1
+        while True:
+            try:
+                return await self.read_up_to(after, up_to)
+            except RpcError as error:
+                if error.is_terminal:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 2.0)
+
+    async def partial(self, run_id: str) -> Partial | None:
+        """The durable text of a run so far; None while there is none or it cannot be read."""
+        try:
+            read = await self._ingress.call(
+                generation.partial,
+                generation.PartialRequest(),
+                key=run_id,
+                deadline=asyncio.get_running_loop().time() + _READ_SECONDS,
+            )
+        except RpcError:
+            return None
+        if not read.text:
+            return None
+        return Partial(
+            run_id=run_id,
+            message_id=read.message_id,
+            attempt=read.attempt,
+            offset=read.offset,
+            text=read.text,
+        )
+
+
+def _as_delta(partial: Partial) -> dict[str, Any]:
+    return {
+        "runId": partial.run_id,
+        "messageId": partial.message_id,
+        "attempt": partial.attempt,
+        "offset": 0,
+        "text": partial.text,
+    }
+
+
+def _delta_frame(delta: dict[str, Any]) -> bytes:
+    return sse(json.dumps(delta, ensure_ascii=False).encode(), event="message.delta")

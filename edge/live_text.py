@@ -1,0 +1,68 @@
+"""Joining live text: every code point of a run's answer reaches a reader once and in order.
+
+A reader gets text from several places that overlap: what was said before it came, what is said
+now, what was said again after a broken line. Attempt and offset tell what is new.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from actors.conversation.contract.entry import (
+    MESSAGE_COMPLETED,
+    RUN_CANCELLED,
+    RUN_COMPLETED,
+    RUN_FAILED,
+    Event,
+)
+
+_ENDS_TEXT = frozenset({MESSAGE_COMPLETED, RUN_COMPLETED, RUN_FAILED, RUN_CANCELLED})
+
+
+@dataclass(slots=True)
+class _Position:
+    attempt: int = 0
+    offset: int = 0
+
+
+class LiveText:
+    """Where one reader stands in the live text of a conversation.
+
+    Deltas are `{runId, messageId, attempt, offset, text}`, offsets in code points.
+    news: the newest sequence that a hint spoke of.
+    """
+
+    def __init__(self) -> None:
+        self._positions: dict[str, _Position] = {}
+        self._ended: set[str] = set()
+        self.news = 0
+
+    def see(self, event: Event) -> None:
+        """An event that ends a run's text makes late deltas of it void."""
+        if event.type in _ENDS_TEXT:
+            self._positions.pop(event.run_id, None)
+            self._ended.add(event.run_id)
+
+    def has_gap_before(self, delta: dict[str, Any]) -> bool:
+        """Whether text is missing between what the reader has and this delta."""
+        if delta["runId"] in self._ended:
+            return False
+        at = self._positions.get(delta["runId"], _Position())
+        return delta["attempt"] >= at.attempt and delta["offset"] > self._known(at, delta)
+
+    def join(self, delta: dict[str, Any]) -> dict[str, Any] | None:
+        """The part of a delta that is new to the reader; None when nothing is, or text is
+        missing before it."""
+        if delta["runId"] in self._ended or self.has_gap_before(delta):
+            return None
+        at = self._positions.setdefault(delta["runId"], _Position())
+        if delta["attempt"] < at.attempt:
+            return None
+        known = self._known(at, delta)
+        fresh = delta["text"][known - delta["offset"] :]
+        if not fresh:
+            return None
+        at.attempt, at.offset = delta["attempt"], known + len(fresh)
+        return {**delta, "offset": known, "text": fresh}
+
+    def _known(self, at: _Position, delta: dict[str, Any]) -> int:
+        return at.offset if delta["attempt"] == at.attempt else 0
