@@ -1,0 +1,78 @@
+"""`python -m app handlers|edge`: the platform's two processes."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from granian.constants import HTTPModes, Interfaces, Loops
+from granian.server import Server
+
+from app import settings
+from chassis.settings import SettingsError
+
+# In flight invocations end or move elsewhere within this time after SIGTERM.
+_KILL_SECONDS = 10
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one of the processes until it is stopped; the exit code is 2 for a wrong setting."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except SettingsError as error:
+        for mistake in error.mistakes:
+            print(mistake, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _handlers(options: argparse.Namespace) -> None:
+    settings.HandlersConfig.read()
+    _serve("app.handlers_server:create", options, HTTPModes.http2)
+
+
+def _edge(options: argparse.Namespace) -> None:
+    if options.private_port is not None:
+        os.environ["EDGE_PRIVATE_PORT"] = str(options.private_port)
+    settings.read_edge()
+    _serve("app.edge_server:create", options, HTTPModes.http1)
+
+
+def _serve(target: str, options: argparse.Namespace, http: HTTPModes) -> None:
+    # One worker: streams and the bus belong to a process. More processes instead.
+    Server(
+        target,
+        factory=True,
+        address=options.host,
+        port=options.port,
+        interface=Interfaces.ASGI,
+        http=http,
+        loop=Loops.uvloop,
+        workers=1,
+        workers_kill_timeout=_KILL_SECONDS,
+        log_enabled=False,
+        backpressure=10_000,
+    ).serve()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m app", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, run, port, text in (
+        ("handlers", _handlers, 9080, "serve the handlers that Restate calls (HTTP/2)"),
+        ("edge", _edge, 8000, "serve the public API (HTTP/1.1)"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--host", default="127.0.0.1", help="address to listen on")
+        command.add_argument("--port", type=int, default=port, help="port to listen on")
+        command.set_defaults(run=run)
+        if name == "edge":
+            command.add_argument(
+                "--private-port", type=int, help="port of /metrics and /statusz (operators only)"
+            )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

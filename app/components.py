@@ -1,0 +1,73 @@
+"""The one explicit list of what exists, and where each part gets what it needs."""
+
+from dataclasses import dataclass
+
+import httpx
+
+from actors.conversation import contract as conversation
+from actors.conversation.acceptance import Acceptance
+from actors.conversation.handlers.reads import Reads
+from actors.conversation.handlers.reports import Reports
+from actors.conversation.handlers.runs import Runs
+from actors.conversation.handlers.threads import Threads
+from actors.conversation.lifecycle import Lifecycle
+from actors.conversation_manager import contract as conversation_manager
+from actors.conversation_manager.handlers import ConversationManager
+from app.broadcast import Broadcast
+from app.registry import Registered, Registry
+from app.settings import HandlersConfig
+from chassis.bus import BusServer
+from gateways.llm import contract as llm
+from gateways.llm.handlers import LLMGateway
+from services.openrouter import contract as openrouter
+from services.openrouter.catalogue import Catalogue
+from services.openrouter.client import OpenRouterClient, open_http
+from services.openrouter.handlers import OpenRouter
+from services.openrouter.streams import ModelStreams
+from workflows.generation import contract as generation
+from workflows.generation.handlers import Generation
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """All components with the parts that a process starts and stops around them."""
+
+    registry: Registry
+    bus: BusServer
+    catalogue: Catalogue
+    streams: ModelStreams
+    http: httpx.AsyncClient
+
+
+def build(config: HandlersConfig) -> Platform:
+    """Put the platform together. Does no I/O: building it in a test is free."""
+    bus = BusServer(config.process.bus_path)
+    broadcast = Broadcast(bus)
+    http = open_http(config.openrouter)
+    client = OpenRouterClient(http, config.openrouter)
+    catalogue = Catalogue(client)
+    streams = ModelStreams(
+        client,
+        limit=config.generation.streams,
+        lease_seconds=config.generation.lease_seconds,
+        on_delta=broadcast.on_delta,
+    )
+    broadcast.sent_so_far = streams.sent_so_far
+    acceptance = Acceptance(catalogue)
+    lifecycle = Lifecycle(config.conversation, broadcast)
+    registry = Registry(
+        [
+            Registered.of(llm.component, LLMGateway()),
+            Registered.of(generation.component, Generation(streams, broadcast, config.generation)),
+            Registered.of(
+                conversation.component,
+                Threads(acceptance),
+                Runs(config.conversation, acceptance, lifecycle),
+                Reports(config.conversation, lifecycle),
+                Reads(),
+            ),
+            Registered.of(conversation_manager.component, ConversationManager()),
+            Registered.of(openrouter.component, OpenRouter(catalogue)),
+        ]
+    )
+    return Platform(registry, bus, catalogue, streams, http)

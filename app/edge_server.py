@@ -1,0 +1,51 @@
+"""The server of the edge. granian calls `create` in its worker.
+
+It imports contracts, not handlers: the edge needs routes and messages, and no vendor's library.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from app.settings import read_edge
+from chassis import logs
+from chassis.bus import BusClient
+from chassis.rpc import Rpc
+from edge.app import Edge
+from edge.events import EventReader
+from gateways.llm import contract as llm
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def create() -> App:
+    """The HTTP front."""
+    settings = read_edge()
+    logs.set_up()
+    bus = BusClient(settings.bus_path)
+    reader = EventReader(bus)
+    # The routes come from contracts alone; the edge runs no handlers.
+    front = Edge(
+        settings,
+        public_routes(),
+        {llm.pull_events: reader.pull, llm.stream_events: reader.stream},
+    )
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            bus.start()
+            try:
+                await front(scope, receive, send)
+            finally:
+                await bus.stop()
+        else:
+            await front(scope, receive, send)
+
+    return app
+
+
+def public_routes() -> list[Rpc[Any, Any]]:
+    """Every public method of every gateway."""
+    return [rpc for rpc in llm.component.rpcs if rpc.route is not None]

@@ -1,0 +1,66 @@
+"""The settings of each process, read from the environment once."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import Field
+
+from actors.conversation.settings import ConversationSettings
+from chassis.settings import Section, SettingsError, load
+from edge.settings import EdgeSettings
+from services.openrouter.settings import OpenRouterSettings
+from workflows.generation.settings import GenerationSettings
+
+S = TypeVar("S", bound=Section)
+
+
+class HandlersSettings(Section):
+    """What belongs to the handlers' process itself.
+
+    bus_path: the unix socket on which it tells edges what is new; none, and readers only poll.
+    restate_identity_key: the public key of our Restate, by which its requests are known.
+    force_replay: for tests: keep no timeouts of our own, so that each await is a replay.
+    """
+
+    bus_path: str | None = Field(default=None, validation_alias="BUS_PATH")
+    restate_identity_key: str | None = Field(default=None, validation_alias="RESTATE_IDENTITY_KEY")
+    force_replay: bool = Field(default=False, validation_alias="CHASSIS_FORCE_REPLAY")
+    log_level: str = Field(default="INFO", validation_alias="LOG_LEVEL")
+
+
+@dataclass(frozen=True, slots=True)
+class HandlersConfig:
+    """Everything that the handlers' process reads."""
+
+    process: HandlersSettings
+    conversation: ConversationSettings
+    generation: GenerationSettings
+    openrouter: OpenRouterSettings
+
+    @classmethod
+    def read(cls) -> "HandlersConfig":
+        """Read all sections; raises SettingsError with every mistake."""
+        mistakes: list[str] = []
+        config = cls(
+            process=_read(HandlersSettings, mistakes),
+            conversation=_read(ConversationSettings, mistakes),
+            generation=_read(GenerationSettings, mistakes),
+            openrouter=_read(OpenRouterSettings, mistakes),
+        )
+        if mistakes:
+            raise SettingsError(mistakes)
+        return config
+
+
+def read_edge() -> EdgeSettings:
+    """Read the edge's settings; raises SettingsError with every mistake."""
+    mistakes: list[str] = []
+    settings = load(EdgeSettings, mistakes)
+    if settings is None:
+        raise SettingsError(mistakes)
+    return settings
+
+
+def _read(section: type[S], mistakes: list[str]) -> S:
+    # A section that cannot be read has left its mistakes, and then nothing is used.
+    return load(section, mistakes) or section.model_construct()
