@@ -1,16 +1,15 @@
 """How often a key, a user or an address may call: fixed windows of a minute, in this process.
 
-Several edges each count on their own; a shared store is another `Storage` of the same library.
+Written here because the `limits` library costs six times as much in memory: it takes locks and
+starts a timer thread that walks all keys a hundred times a second. Several edges each count on
+their own.
 """
 
+import math
 import time
 from collections.abc import Sequence
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address
-
-from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
 
 from chassis.rpc import Mode
 from edge import reasons
@@ -19,50 +18,68 @@ from edge.requests import Request
 from edge.responses import Headers
 from errors import ErrorDetails, Reason, RetryInfo, RpcError
 
+_WINDOW_SECONDS = 60
+_MOST_KEYS = 100_000
+
+
+class Windows:
+    """Counts by key; the window of each key begins with its first call.
+
+    Bounded: when too many keys are counted the oldest window is dropped, which favours the caller.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[str, tuple[float, int]] = {}
+
+    def hit(self, key: str) -> tuple[int, float]:
+        """Count one; the count so far and the seconds until it starts anew."""
+        now = time.monotonic()
+        counted = self._counts.get(key)
+        if counted is None or now >= counted[0]:
+            # Deleted first, so that the order of the dictionary is the order of the windows.
+            if counted is not None:
+                del self._counts[key]
+            elif len(self._counts) >= _MOST_KEYS:
+                del self._counts[next(iter(self._counts))]
+            counted = (now + _WINDOW_SECONDS, 0)
+        ends, count = counted
+        self._counts[key] = (ends, count + 1)
+        return count + 1, ends - now
+
 
 class Rates:
     """Counts calls by caller, and refused credentials by address."""
 
     def __init__(self, default_per_minute: int, refused_per_minute: int) -> None:
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
-        self._default = RateLimitItemPerMinute(default_per_minute)
-        self._refused = RateLimitItemPerMinute(refused_per_minute)
-        self._items: dict[int, RateLimitItem] = {}
+        self._default = default_per_minute
+        self._refused_per_minute = refused_per_minute
+        self._calls, self._refusals = Windows(), Windows()
 
     def count(self, verified: Verified) -> Headers | tuple[()]:
         """Count a call; the headers tell key callers how much is left.
 
-        Raises RATE_LIMITED, which carries the same headers in `LimitedError`.
+        Raises LimitedError, which carries the headers too.
         """
-        item = self._item(verified.requests_per_minute)
-        allowed = self._limiter.hit(item, verified.limit_key)
-        if allowed and verified.caller.mode is Mode.FIREBASE:
+        limit = verified.requests_per_minute or self._default
+        count, left = self._calls.hit(verified.limit_key)
+        if count <= limit and verified.caller.mode is Mode.FIREBASE:
             return ()
-        resets_at, remaining = self._limiter.get_window_stats(item, verified.limit_key)
-        left = max(1, round(resets_at - time.time() + 0.5))
+        seconds = math.ceil(left)
         headers: Headers = [
-            (b"ratelimit-limit", b"%d" % item.amount),
-            (b"ratelimit-remaining", b"%d" % max(0, remaining)),
-            (b"ratelimit-reset", b"%d" % left),
+            (b"ratelimit-limit", b"%d" % limit),
+            (b"ratelimit-remaining", b"%d" % max(0, limit - count)),
+            (b"ratelimit-reset", b"%d" % seconds),
         ]
-        if not allowed:
-            raise LimitedError(_limited(reasons.RATE_LIMITED, left), headers)
+        if count > limit:
+            raise LimitedError(_limited(reasons.RATE_LIMITED, seconds), headers)
         return headers
 
     def refuse_credential(self, address: str, refusal: RpcError) -> RpcError:
         """Count a wrong credential; the error to answer with, 429 beyond the limit."""
-        if self._limiter.hit(self._refused, address):
+        count, left = self._refusals.hit(address)
+        if count <= self._refused_per_minute:
             return refusal
-        resets_at = self._limiter.get_window_stats(self._refused, address).reset_time
-        return _limited(reasons.RATE_LIMITED_CREDENTIALS, max(1, round(resets_at - time.time())))
-
-    def _item(self, per_minute: int | None) -> RateLimitItem:
-        if per_minute is None:
-            return self._default
-        item = self._items.get(per_minute)
-        if item is None:
-            item = self._items[per_minute] = RateLimitItemPerMinute(per_minute)
-        return item
+        return _limited(reasons.RATE_LIMITED_CREDENTIALS, math.ceil(left))
 
 
 class LimitedError(Exception):
