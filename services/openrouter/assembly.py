@@ -1,17 +1,8 @@
 """Puts the pieces of one answer together: what was said, which tools it wants, how it ended."""
 
 from services.openrouter import faults, reasons
-from services.openrouter.wire import (
-    Answer,
-    Choice,
-    Completion,
-    Delta,
-    Finish,
-    ToolCall,
-    ToolCallPiece,
-    Usage,
-    VendorError,
-)
+from services.openrouter.answers import Answer, Choice, ToolCallPiece, VendorError
+from services.openrouter.wire import Completion, Delta, Finish, ToolCall, Usage
 
 
 class Assembly:
@@ -23,8 +14,6 @@ class Assembly:
     def __init__(self, asked_model: str, generation_id: str) -> None:
         self.asked_model = asked_model
         self.finish_reason = ""
-        self.done = False
-        """Whether the vendor said `[DONE]` (or sent a whole answer)."""
         self._native = ""
         self._generation_id = generation_id
         self._model = ""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from errors import ErrorDetails, ModelError, Reason, RpcError, classify
 from services.openrouter import reasons
-from services.openrouter.wire import VendorError
+from services.openrouter.answers import VendorError
 
 SERVICE = "openrouter"
 
@@ -98,7 +98,9 @@ def from_answer(status: int, headers: Mapping[str, str], body: bytes, model: str
     return reason.error(details=details.model_copy(update={"model_error": ModelError(model=model)}))
 
 
-def about(reason: Reason, model: str, *, finish_reason: str = "", body: str = "") -> RpcError:
+def about(
+    reason: Reason, model: str, *, finish_reason: str = "", body: bytes | str = ""
+) -> RpcError:
     """An error that the client itself found: a timeout, a cut, garbage (`body`: what arrived)."""
     found = classify.details_of(SERVICE, 0, {}, body)
     named = ModelError(model=model, finish_reason=finish_reason)

@@ -12,9 +12,9 @@ from devstack.openrouter.messages import Answer
 from devstack.processes import free_port
 from errors import Code, RpcError
 from services.openrouter import faults
+from services.openrouter.answers import VendorError
 from services.openrouter.client import OpenRouterClient
 from services.openrouter.settings import OpenRouterSettings
-from services.openrouter.wire import VendorError
 from tests.support.models import Heard, listen, question
 
 pytestmark = pytest.mark.anyio

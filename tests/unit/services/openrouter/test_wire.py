@@ -4,18 +4,15 @@ from decimal import Decimal
 
 import pytest
 
+from services.openrouter.answers import Answer, ModelList, UsageObject, parse
 from services.openrouter.wire import (
-    Answer,
     ChatMessage,
     ChatRequest,
     FilePart,
     ImagePart,
-    ModelList,
     TextPart,
     Tool,
     ToolCall,
-    UsageObject,
-    parse,
     request_body,
 )
 
