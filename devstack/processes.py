@@ -22,6 +22,7 @@ from pathlib import Path
 from devstack import reaper
 
 POLL_SECONDS = 0.02
+PORT_RELEASE_SECONDS = 5
 # Below the range from which the kernel takes ports for outgoing connections (32768 and up on
 # Linux, 49152 elsewhere): a port of a killed server stays free until it is started again.
 _PORTS = range(15_000, 32_000)
@@ -117,7 +118,7 @@ class Process:
         if self.running:
             raise ProcessError(f"{self.name} is running already.")
         command = self.command
-        if taken := [port for port in command.ports if not port_is_free(port)]:
+        if taken := self._taken_ports():
             raise ProcessError(f"{self.name} needs port {taken[0]}, where another program listens.")
         command.log_path.parent.mkdir(parents=True, exist_ok=True)
         with command.log_path.open("ab") as log:
@@ -174,8 +175,13 @@ class Process:
         with contextlib.suppress(ProcessLookupError):  # the group may be empty already
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()
+        # What the program had started dies a moment later and holds the ports until then.
+        wait_until(lambda: not self._taken_ports(), PORT_RELEASE_SECONDS)
         reaper.forget(child.pid)
         self._child = None
+
+    def _taken_ports(self) -> list[int]:
+        return [port for port in self.command.ports if not port_is_free(port)]
 
     def _ending(self) -> str:
         code = self._child.returncode if self._child is not None else 0

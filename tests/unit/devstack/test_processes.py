@@ -15,6 +15,7 @@ from devstack.processes import (
     ProcessError,
     accepts_connections,
     free_port,
+    port_is_free,
     wait_until,
 )
 
@@ -75,6 +76,22 @@ def test_a_kill_reaches_what_the_process_started(tmp_path: Path) -> None:
     assert exists(grandchild)
     process.kill()
     assert wait_until(lambda: not exists(grandchild), 10)
+
+
+def test_a_port_that_a_grandchild_held_is_free_after_a_kill(tmp_path: Path) -> None:
+    port = free_port()
+    code = f"""
+import subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", {LISTEN.format(port=port)!r}])
+time.sleep(600)
+"""
+    command = Command("program", (sys.executable, "-c", code), tmp_path / "log", ports=(port,))
+    process = Process(command)
+    for _ in range(5):
+        process.start()
+        process.wait_ready(lambda: accepts_connections(port), 10)
+        process.kill()
+        assert port_is_free(port)
 
 
 def test_nothing_outlives_a_parent_killed_with_9(tmp_path: Path) -> None:
