@@ -20,7 +20,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # All that the public can reach. A test holds this list against the registry's.
-GATEWAYS = (llm.component,)
+GATEWAYS = [
+    llm.component,
+]
 
 
 def create() -> App:
