@@ -1,6 +1,7 @@
 """What clients do with runs: send a message, cancel a run."""
 
 import hashlib
+from datetime import datetime
 
 from restate import ObjectContext
 
@@ -86,9 +87,7 @@ class Runs:
             SENT.of(request.client_message_id).set(ctx, sent)
         ledger.keep(run)
         ledger.save()
-        tenant, user, conversation_key = key_segments(ctx.key())
-        touch = manager.TouchRequest(conversation_key=conversation_key, at=at)
-        send(ctx, manager.touch, touch, key=object_key(tenant, user))
+        _touch(ctx, at)
         self._lifecycle.announce(ctx, ledger)
         return SendMessageResponse(run_id=run.run_id, status=run.status, message_id=run.message_id)
 
@@ -135,6 +134,13 @@ class Runs:
         return SendMessageResponse(
             run_id=sent.run_id, status=run.status, message_id=sent.message_id
         )
+
+
+def _touch(ctx: ObjectContext, at: datetime) -> None:
+    """Move the thread to the front of its user's list."""
+    tenant, user, conversation_key = key_segments(ctx.key())
+    touch = manager.TouchRequest(conversation_key=conversation_key, at=at)
+    send(ctx, manager.touch, touch, key=object_key(tenant, user))
 
 
 def _digest(request: SendMessageRequest) -> str:
