@@ -10,10 +10,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from errors.codes import Code
+from errors.reason import Reason
 from errors.rpc_error import NO_DETAILS, ErrorDetails, Outcome, RpcError
 
-INTERNAL_REASON = "internal.unexpected"
-INTERNAL_MESSAGE = "Something went wrong on our side. The request id helps us to find out what."
+INTERNAL = Reason(
+    "internal.unexpected",
+    Code.INTERNAL,
+    "Something went wrong on our side. The request id helps us to find out what.",
+)
+CANCELLED = Reason("invocation.cancelled", Code.CANCELLED, "The work was cancelled by an operator.")
 
 
 def to_metadata(error: RpcError) -> dict[str, str]:
@@ -45,15 +50,13 @@ def from_failure(message: str, status: int, metadata: Mapping[str, str] | None) 
             is_terminal=metadata.get("isTerminal") != "false",
         )
     if status == 409 and message in ("cancelled", "killed"):
-        return RpcError(
-            Code.CANCELLED, "invocation.cancelled", "The work was cancelled by an operator."
-        )
+        return CANCELLED.error()
     return internal()
 
 
 def internal() -> RpcError:
     """The error for anything unexpected: it says nothing about the inside."""
-    return RpcError(Code.INTERNAL, INTERNAL_REASON, INTERNAL_MESSAGE)
+    return INTERNAL.error()
 
 
 def to_envelope(

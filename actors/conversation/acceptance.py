@@ -8,11 +8,11 @@ from typing import Protocol
 
 from restate import ObjectContext
 
-from actors.conversation.contract import MODEL_UNKNOWN
 from actors.conversation.contract.thread import GenerationConfig
 from chassis.message import Double, Message
 from chassis.steps import attempt, clock
 from errors import ErrorDetails, ModelError, RpcError
+from services.openrouter.contract import MODEL_UNKNOWN
 
 
 class Models(Protocol):

@@ -3,15 +3,9 @@
 from pydantic import Field
 
 from chassis.message import Int32, Message, Timestamp
+from chassis.paging import PAGE_TOKEN_INVALID
 from chassis.retries import SINGLETON
 from chassis.rpc import Component, Kind
-from errors import Code, Reason
-
-LIST_TOKEN_INVALID = Reason(
-    "page_token.invalid",
-    Code.INVALID_ARGUMENT,
-    "The page_token is not one that this method returned.",
-)
 
 
 class Thread(Message):
@@ -71,5 +65,5 @@ component = Component(
 register = component.rpc("Register", RegisterRequest, RegisterResponse)
 touch = component.rpc("Touch", TouchRequest, TouchResponse)
 list_threads = component.rpc(
-    "List", ListRequest, ListResponse, errors=(LIST_TOKEN_INVALID,), shared=True
+    "List", ListRequest, ListResponse, errors=(PAGE_TOKEN_INVALID,), shared=True
 )

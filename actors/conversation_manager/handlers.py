@@ -24,6 +24,7 @@ from actors.conversation_manager.state import (
     Standing,
     ThreadRecord,
 )
+from chassis.paging import PAGE_TOKEN_INVALID
 from chassis.serve import implements
 
 _DEFAULT_PAGE = 50
@@ -178,7 +179,7 @@ def _read_token(token: str, head: Head) -> tuple[int, int]:
         return head.newest, _ANY
     number, dot, before = token.partition(".")
     if not (dot and number.isdecimal() and before.isdecimal() and int(number) <= head.newest):
-        raise contract.LIST_TOKEN_INVALID.error()
+        raise PAGE_TOKEN_INVALID.error()
     return int(number), int(before)
 
 

@@ -13,8 +13,6 @@ from pydantic import AfterValidator, Field
 from actors.conversation.contract import (
     BEYOND_END,
     MESSAGE_ID_REUSED,
-    MODEL_UNKNOWN,
-    PAGE_TOKEN_INVALID,
     QUEUE_FULL,
     RUN_NOT_FOUND,
     THREAD_EXISTS,
@@ -28,11 +26,17 @@ from actors.conversation.contract.run import (
     SendMessageResponse,
 )
 from actors.conversation.contract.thread import GenerationConfig, Settings, State
-from actors.conversation_manager.contract import LIST_TOKEN_INVALID, ListRequest, ListResponse
+from actors.conversation_manager.contract import ListRequest, ListResponse
 from chassis.message import Duration, Int32, Message, Timestamp, UInt32, violation
+from chassis.paging import PAGE_TOKEN_INVALID
 from chassis.retries import REQUEST
 from chassis.rpc import Component, Effect, Kind
-from services.openrouter.contract import ListModelsRequest, ListModelsResponse
+from services.openrouter.contract import (
+    CATALOGUE_REASONS,
+    MODEL_UNKNOWN,
+    ListModelsRequest,
+    ListModelsResponse,
+)
 
 
 def _conversation_key(value: str) -> str:
@@ -169,7 +173,7 @@ list_threads = component.public(
     ListResponse,
     scope=READ,
     effect=Effect.READ,
-    errors=(LIST_TOKEN_INVALID,),
+    errors=(PAGE_TOKEN_INVALID,),
 )
 create_thread = component.public(
     "CreateThread",
@@ -254,4 +258,5 @@ list_models = component.public(
     ListModelsResponse,
     scope="models:read",
     effect=Effect.READ,
+    errors=CATALOGUE_REASONS,
 )

@@ -5,7 +5,9 @@ from pydantic import Field
 from chassis.message import Int64, Message
 from chassis.retries import REQUEST
 from chassis.rpc import Component, Kind
-from services.openrouter import reasons
+from services.openrouter.reasons import CALL_REASONS, CATALOGUE_REASONS, MODEL_UNKNOWN
+
+__all__ = ["CALL_REASONS", "CATALOGUE_REASONS", "MODEL_UNKNOWN"]
 
 
 class ListModelsRequest(Message):
@@ -45,5 +47,5 @@ list_models = component.rpc(
     "ListModels",
     ListModelsRequest,
     ListModelsResponse,
-    errors=(reasons.NOT_CONFIGURED, reasons.UNREACHABLE, reasons.CREDENTIALS_REFUSED),
+    errors=CATALOGUE_REASONS,
 )

@@ -109,3 +109,20 @@ CALL_REASONS = (
     REQUEST_REFUSED,
 )
 """What a chat call may answer; for the contract of whoever makes one."""
+
+CATALOGUE_REASONS = (
+    NOT_CONFIGURED,
+    CREDENTIALS_REFUSED,
+    NO_CREDITS,
+    UNREACHABLE,
+    MODEL_UNKNOWN,
+    RATE_LIMITED,
+    UNAVAILABLE,
+    FAILED,
+    TIMED_OUT,
+    STREAM_CUT,
+    GARBAGE,
+    ANSWER_TOO_LARGE,
+    REQUEST_REFUSED,
+)
+"""What asking for the list of models may answer."""

@@ -23,9 +23,11 @@ from actors.conversation.contract.run import (
     SendMessageResponse,
 )
 from actors.conversation.contract.thread import GetStateRequest, OpenRequest, OpenResponse, State
+from chassis.paging import PAGE_TOKEN_INVALID
 from chassis.retries import SINGLETON
 from chassis.rpc import Component, Kind
 from errors import Code, Reason
+from services.openrouter.contract import MODEL_UNKNOWN
 
 THREAD_NOT_FOUND = Reason(
     "thread.not_found", Code.NOT_FOUND, "There is no such thread. Create it with create-thread."
@@ -46,17 +48,11 @@ MESSAGE_ID_REUSED = Reason(
     Code.ALREADY_EXISTS,
     "This client_message_id was used for a message with other content.",
 )
-MODEL_UNKNOWN = Reason("model.unknown", Code.MODEL_INVALID, "The requested model is not available.")
 RUN_NOT_FOUND = Reason("run.not_found", Code.NOT_FOUND, "There is no such run in this thread.")
 RUN_LOST = Reason(
     "run.lost",
     Code.UNAVAILABLE,
     "The run was lost and did not answer within its deadline. Send the message again.",
-)
-PAGE_TOKEN_INVALID = Reason(
-    "page_token.invalid",
-    Code.INVALID_ARGUMENT,
-    "The page_token is not one that this method returned.",
 )
 BEYOND_END = Reason(
     "events.beyond_end",

@@ -15,6 +15,7 @@ from actors.conversation.contract.run import (
 )
 from actors.conversation.state import HEAD, RUN, Entry, Head
 from chassis.identity import key_segments
+from chassis.paging import PAGE_TOKEN_INVALID
 from chassis.serve import implements
 from chassis.state import get_all
 
@@ -126,5 +127,5 @@ def _sequence(token: str, default: int) -> int:
     if not token:
         return default
     if not token.isdecimal() or not 0 < int(token) < 2**32:
-        raise contract.PAGE_TOKEN_INVALID.error()
+        raise PAGE_TOKEN_INVALID.error()
     return int(token)
