@@ -51,10 +51,7 @@ class Runs:
             return repeated
         if len(head.queue) >= self._settings.queue_limit:
             raise contract.QUEUE_FULL.error()
-        platform = GenerationConfig(model=self._settings.default_model)
-        config = turn.merged(
-            turn.merged(platform, head.generation_config), request.generation_config
-        )
+        config = self._config(head.generation_config, request.generation_config)
         at = await self._acceptance.check(ctx, config)
 
         run = Run(
@@ -117,6 +114,13 @@ class Runs:
         send(ctx, generation.stop, stop, key=run.run_id)
         self._lifecycle.watch_cancel(ctx, run.run_id)
         return run
+
+    def _config(
+        self, of_thread: GenerationConfig | None, of_message: GenerationConfig | None
+    ) -> GenerationConfig:
+        """The message's config over the thread's over the platform's."""
+        platform = GenerationConfig(model=self._settings.default_model)
+        return turn.merged(turn.merged(platform, of_thread), of_message)
 
     async def _repeated(
         self, ctx: ObjectContext, ledger: Ledger, request: SendMessageRequest
