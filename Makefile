@@ -11,7 +11,7 @@ NODE_STAMP := $(NODE_TOOLS)/.ready-$(shell cat package.json package-lock.json | 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help setup test check fmt demo lock clean
+.PHONY: help setup test check fmt demo bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make demo    hold a conversation, kill the handlers in the middle, see it survive"
 	@echo "make test    every test, with the real Restate server"
 	@echo "make check   format, lint, types, import rules"
+	@echo "make bench   measure what the platform costs and write docs/benchmarks.md (needs wrk)"
 	@echo "make fmt     format and fix what can be fixed"
 	@echo "make lock    resolve the dependencies of pyproject.toml and package.json again"
 	@echo "make clean   remove .venv, .cache and .data"
@@ -58,6 +59,9 @@ fmt: setup
 
 demo: setup
 	@$(BIN)/python -m devstack.demo
+
+bench: setup
+	$(BIN)/python -m bench --write
 
 lock: setup
 	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt

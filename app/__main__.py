@@ -29,23 +29,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _handlers(options: argparse.Namespace) -> None:
     settings.HandlersConfig.read()
-    _serve("app.handlers_server:create", options, HTTPModes.http2)
+    serve("app.handlers_server:create", options.host, options.port, HTTPModes.http2)
 
 
 def _edge(options: argparse.Namespace) -> None:
     if options.private_port is not None:
         os.environ["EDGE_PRIVATE_PORT"] = str(options.private_port)
     settings.read_edge()
-    _serve("app.edge_server:create", options, HTTPModes.http1)
+    serve("app.edge_server:create", options.host, options.port, HTTPModes.http1)
 
 
-def _serve(target: str, options: argparse.Namespace, http: HTTPModes) -> None:
+def serve(target: str, host: str, port: int, http: HTTPModes) -> None:
+    """Serve an application factory, named `module:function`, until SIGTERM."""
     # One worker: streams and the bus belong to a process. More processes instead.
     Server(
         target,
         factory=True,
-        address=options.host,
-        port=options.port,
+        address=host,
+        port=port,
         interface=Interfaces.ASGI,
         http=http,
         loop=Loops.uvloop,

@@ -26,7 +26,12 @@ GATEWAYS = [
 
 
 def create() -> App:
-    """The HTTP front."""
+    """The HTTP front of the platform."""
+    return with_routes()
+
+
+def with_routes(*more: Rpc[Any, Any]) -> App:
+    """The HTTP front, with routes beside the platform's own, such as those of the benchmark."""
     settings = read_edge()
     logs.set_up()
     bus = BusClient(settings.bus_path)
@@ -34,7 +39,7 @@ def create() -> App:
     # The routes come from contracts alone; the edge runs no handlers.
     front = Edge(
         settings,
-        public_routes(),
+        [*public_routes(), *more],
         {llm.pull_events: reader.pull, llm.stream_events: reader.stream},
     )
 

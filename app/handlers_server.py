@@ -7,6 +7,7 @@ import restate
 import restate.server
 
 from app.components import Platform, build
+from app.registry import Registered
 from app.settings import HandlersConfig
 from chassis import logs
 
@@ -17,12 +18,20 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def create() -> App:
-    """The Restate endpoint, with what it needs started before and stopped after it."""
+    """The Restate endpoint of the platform."""
+    return with_components()
+
+
+def with_components(*more: Registered) -> App:
+    """The Restate endpoint, with what it needs started before and stopped after it.
+
+    more: components beside the platform's own, such as those of the benchmark.
+    """
     config = HandlersConfig.read()
     logs.set_up(config.process.log_level)
     # The SDK takes SIGTERM for itself on the first request, and granian would never end then.
     restate.server.install_shutdown_hook = _leave_signals_alone
-    platform = build(config)
+    platform = build(config, *more)
     key = config.process.restate_identity_key
     endpoint: Any = restate.app(
         platform.registry.restate_services(force_replay=config.process.force_replay),

@@ -125,18 +125,19 @@ class RestateServer:
 
         With `force`: without it a known address keeps its old handlers and the answer is 200.
         """
-        self._post("/deployments", {"uri": handlers_url, "force": True})
+        self.post("/deployments", {"uri": handlers_url, "force": True})
 
     def query(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a SQL query over Restate's tables (`sys_invocation`, `state`, ...)."""
-        return self._post("/query", {"query": sql})["rows"]
+        return self.post("/query", {"query": sql})["rows"]
 
     def wait_idle(self, seconds: float = 30) -> bool:
         """Whether every accepted invocation has ended within that many seconds."""
         unfinished = "SELECT id FROM sys_invocation WHERE status <> 'completed' LIMIT 1"
         return wait_until(lambda: not self.query(unfinished), seconds)
 
-    def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """A call of the admin port, `{}` where it answers nothing; a refusal is a ProcessError."""
         try:
             answer = self._http.post(
                 self.admin_url + path, json=body, headers={"accept": "application/json"}
@@ -145,4 +146,4 @@ class RestateServer:
             raise ProcessError(f"Restate's admin port does not answer {path}.") from error
         if answer.is_error:
             raise ProcessError(f"Restate refused {path} with {answer.status_code}: {answer.text}")
-        return answer.json()
+        return answer.json() if answer.content else {}

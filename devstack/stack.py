@@ -40,6 +40,10 @@ class StackOptions:
     """Suspend every handler at every await: each step then runs from the journal."""
     environment: dict[str, str] = field(default_factory=dict[str, str])
     """More settings of the handlers and the edge; they win over the stack's own."""
+    platform: str = "app"
+    """The module whose `handlers` and `edge` commands are run: the platform, or one beside it."""
+    model: str = "devstack.openrouter"
+    """The module that answers as OpenRouter on the port it is given."""
 
 
 class Stack:
@@ -60,9 +64,9 @@ class Stack:
         self._http = httpx.Client(timeout=30, trust_env=False)
         self.processes = {
             RESTATE: self.restate.process,
-            OPENROUTER: self._python(OPENROUTER, "devstack.openrouter"),
-            HANDLERS: self._python(HANDLERS, "app", "handlers"),
-            EDGE: self._python(EDGE, "app", "edge"),
+            OPENROUTER: self._python(OPENROUTER, options.model),
+            HANDLERS: self._python(HANDLERS, options.platform, "handlers"),
+            EDGE: self._python(EDGE, options.platform, "edge"),
         }
 
     def start(self) -> None:

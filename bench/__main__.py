@@ -1,0 +1,61 @@
+"""`python -m bench`: measure; `python -m bench handlers|edge` are the servers under test."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+
+from granian.constants import HTTPModes
+
+from app.__main__ import serve
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark, or one of its servers."""
+    options = _parser().parse_args(arguments)
+    return options.run(options)
+
+
+def _handlers(options: argparse.Namespace) -> int:
+    serve("bench.servers:handlers", options.host, options.port, HTTPModes.http2)
+    return 0
+
+
+def _edge(options: argparse.Namespace) -> int:
+    serve("bench.servers:edge", options.host, options.port, HTTPModes.http1)
+    return 0
+
+
+def _measure(options: argparse.Namespace) -> int:
+    from bench.run import measure  # the servers need none of it
+
+    return asyncio.run(measure(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.set_defaults(run=_measure)
+    parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds (default 5)")
+    parser.add_argument(
+        "--seconds", type=float, default=3, help="of load for each figure (default 3)"
+    )
+    parser.add_argument(
+        "--messages", type=int, default=10_000, help="of the long thread (default 10,000)"
+    )
+    parser.add_argument(
+        "--threads", type=int, default=10_000, help="of the long list (default 10,000)"
+    )
+    parser.add_argument("--only", default="", help="names of measures, separated by commas")
+    parser.add_argument("--json", default="", help="also write the figures of all rounds here")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    commands = parser.add_subparsers(metavar="SERVER")
+    for name, run in (("handlers", _handlers), ("edge", _edge)):
+        command = commands.add_parser(name, help=f"the {name} under test")
+        command.add_argument("--host", default="127.0.0.1")
+        command.add_argument("--port", type=int, required=True)
+        command.set_defaults(run=run)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,207 @@
+"""The rows of the benchmark: each is measured once a round, beside the rows it is compared with."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from bench.load import Load, closed_loop, cpu_seconds, wrk
+from bench.platform import ALICE, EDGE, FEW, IDENTITY, MANY, Platform
+from devstack.keys import SecretKey
+
+NOOP: dict[str, object] = {"name": "x", "amount": 1, "tags": []}
+KEY = {"x-api-key": ALICE.key}
+_NOOP_PATH = "/api/v1/bench/noop"
+
+SHORT, LONG = "short", "long"
+
+# What one round saw: a name for each figure.
+Figures = dict[str, float]
+Measure = Callable[[Platform, float], Awaitable[Figures]]
+
+_number = itertools.count()
+
+
+async def _wrk(platform: Platform, path: str, connections: int, seconds: float, **how: Any) -> Load:
+    direct = not path.startswith("/api/")
+    url = (platform.ingress_url if direct else platform.edge_url) + path
+    headers = how.get("headers", IDENTITY if direct else KEY)
+    return await asyncio.to_thread(
+        wrk,
+        url,
+        how.get("body", NOOP),
+        headers,
+        connections=connections,
+        seconds=seconds,
+        expect=how.get("expect", 200),
+    )
+
+
+async def direct(platform: Platform, seconds: float) -> Figures:
+    """The no-op handler at Restate's ingress, which everything is compared with."""
+    figures: Figures = {}
+    for connections in (1, 16, 64):
+        load = await _wrk(platform, "/BenchGateway/Noop", connections, seconds)
+        figures[f"direct.rps.{connections}"] = load.per_second
+        figures[f"direct.p50.{connections}"] = load.p50
+    return figures
+
+
+async def edge(platform: Platform, seconds: float) -> Figures:
+    """The same handler through the edge, with a secret key."""
+    figures: Figures = {}
+    for connections in (1, 16, 64):
+        before = cpu_seconds(platform.pid(EDGE))
+        load = await _wrk(platform, _NOOP_PATH, connections, seconds)
+        spent = cpu_seconds(platform.pid(EDGE)) - before
+        figures[f"edge.rps.{connections}"] = load.per_second
+        figures[f"edge.cpu_ms.{connections}"] = spent / (load.per_second * seconds) * 1000
+    return figures
+
+
+async def refusals(platform: Platform, seconds: float) -> Figures:
+    """What the edge refuses by itself."""
+    wrong_key = {"x-api-key": ALICE.key[:-4] + "AAAA"}
+    unauthenticated = await _wrk(platform, _NOOP_PATH, 16, seconds, headers=wrong_key, expect=401)
+    unknown = await _wrk(platform, "/api/v1/bench/nothing", 16, seconds, expect=404)
+    invalid = await _wrk(
+        platform,
+        _NOOP_PATH,
+        16,
+        seconds,
+        body={"name": 1, "amount": "x", "tags": 3},
+        expect=400,
+    )
+    return {
+        "refusal.401.rps": unauthenticated.per_second,
+        "refusal.404.rps": unknown.per_second,
+        "refusal.400.rps": invalid.per_second,
+    }
+
+
+async def turns(platform: Platform, seconds: float) -> Figures:
+    """Whole turns: a message, and its answer read through pull-events."""
+    figures: Figures = {}
+    for workers in (1, 16):
+        threads = [await platform.thread(f"turns-{next(_number)}") for _ in range(workers)]
+        after = [0] * workers
+
+        async def turn(worker: int, threads: list[str] = threads, after: list[int] = after) -> None:
+            after[worker] = await platform.turn(threads[worker], after[worker])
+
+        load = await closed_loop(turn, workers=workers, seconds=seconds)
+        figures[f"turn.rps.{workers}"] = load.per_second
+        figures[f"turn.p50.{workers}"] = load.p50
+    return figures
+
+
+async def acceptance(platform: Platform, seconds: float) -> Figures:
+    """A message until it is accepted; its turn is waited for but not counted."""
+    key = await platform.thread(f"accept-{next(_number)}")
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    after = 0
+    while time.perf_counter() < end:
+        began = time.perf_counter()
+        run_id = (await platform.send(key))["runId"]
+        times.append(time.perf_counter() - began)
+        after = await platform.until_completed(key, run_id, after)
+    return {"accept.p50.1": sorted(times)[len(times) // 2] * 1000}
+
+
+async def reads(platform: Platform, seconds: float) -> Figures:
+    """conversation-state of a thread of ten messages, sixteen readers."""
+    key = await platform.thread(f"reads-{next(_number)}")
+    after = 0
+    for _ in range(5):
+        after = await platform.turn(key, after)
+    body = {"conversation_key": key}
+    load = await _wrk(platform, "/api/v1/llm/gateway/conversation-state", 16, seconds, body=body)
+    return {"state.rps.16": load.per_second}
+
+
+async def single_step(platform: Platform, seconds: float) -> Figures:
+    """One model call as a single durable step, gateway to service."""
+    load = await _wrk(platform, "/api/v1/bench/ask", 16, seconds, body={"text": "hello"})
+    return {"step.rps.16": load.per_second}
+
+
+async def history(platform: Platform, seconds: float) -> Figures:
+    """Turn, acceptance and newest page in a long thread against a short one."""
+    figures: Figures = {}
+    for size, key in (("short", SHORT), ("long", LONG)):
+        page = {"conversation_key": key, "page_size": 10}
+        after = (await platform.call("conversation-state", page))["lastSequence"]
+        times: dict[str, list[float]] = {"turn": [], "accept": [], "page": []}
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            began = time.perf_counter()
+            run_id = (await platform.send(key))["runId"]
+            times["accept"].append(time.perf_counter() - began)
+            after = await platform.until_completed(key, run_id, after)
+            times["turn"].append(time.perf_counter() - began)
+            began = time.perf_counter()
+            await platform.call("list-messages", page)
+            times["page"].append(time.perf_counter() - began)
+        for name, seen in times.items():
+            figures[f"history.{name}.p50.{size}"] = sorted(seen)[len(seen) // 2] * 1000
+    return figures
+
+
+async def lists(platform: Platform, seconds: float) -> Figures:
+    """The newest page of a long list of threads against that of a short one."""
+    figures: Figures = {}
+    for size, owner in (("short", FEW), ("long", MANY)):
+        load = await _wrk(
+            platform,
+            "/api/v1/llm/gateway/list-threads",
+            1,
+            seconds,
+            body={"page_size": 10},
+            headers={"x-api-key": owner.key},
+        )
+        figures[f"list.p50.{size}"] = load.p50
+    return figures
+
+
+async def live_through_history(platform: Platform, messages: int) -> None:
+    """Have a short thread of ten messages and a long one, each by real turns."""
+    for key, count in ((SHORT, 10), (LONG, messages)):
+        await platform.thread(key)
+        writers = min(16, count // 2)
+        turns = itertools.count()
+
+        async def write(key: str = key, count: int = count, turns: Any = turns) -> None:
+            # Several writers keep the queue filled, so that one run follows the other at once.
+            while next(turns) < count // 2:
+                run_id = (await platform.send(key))["runId"]
+                await platform.until_settled(key, run_id)
+
+        await asyncio.gather(*(write() for _ in range(writers)))
+
+
+async def live_through_threads(platform: Platform, threads: int) -> None:
+    """Have one user with ten threads and one with many."""
+    for owner, count in ((FEW, 10), (MANY, threads)):
+        numbers = itertools.count()
+
+        async def create(owner: SecretKey = owner, count: int = count, n: Any = numbers) -> None:
+            while (number := next(n)) < count:
+                body = {"conversation_key": f"thread-{number}", "name": f"Thread {number}"}
+                await platform.call("create-thread", body, owner)
+
+        await asyncio.gather(*(create() for _ in range(16)))
+
+
+ROUND: tuple[Measure, ...] = (
+    direct,
+    edge,
+    refusals,
+    turns,
+    acceptance,
+    reads,
+    single_step,
+    history,
+    lists,
+)

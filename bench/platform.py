@@ -1,0 +1,136 @@
+"""The platform under test, and one client of it."""
+
+import asyncio
+import json
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from bench.load import LoadError
+from devstack.keys import SecretKey
+from devstack.stack import EDGE, HANDLERS, RESTATE, Stack, StackOptions
+
+ALICE = SecretKey(tenant_id="bench", user_id="alice")
+FEW = SecretKey(tenant_id="bench", user_id="few")
+MANY = SecretKey(tenant_id="bench", user_id="many")
+IDENTITY = {
+    "x-tenant-id": "bench",
+    "x-user-id": "alice",
+    "x-auth-mode": "secret-key",
+    "x-scopes": " ".join(ALICE.scopes),
+}
+
+
+class Platform:
+    """A running stack with the benchmark's components, and calls as a client makes them."""
+
+    def __init__(self, stack: Stack, http: aiohttp.ClientSession) -> None:
+        self.stack = stack
+        self._http = http
+        self.edge_url = stack.base_url
+        self.ingress_url = stack.restate.ingress_url
+        self.model_url = stack.openrouter_url
+
+    def pid(self, name: str) -> int:
+        """The process id of `edge`, `handlers` or `restate`."""
+        pid = self.stack.processes[name].pid
+        assert pid is not None, f"{name} runs"
+        return pid
+
+    async def call(
+        self, method: str, body: dict[str, Any], caller: SecretKey = ALICE
+    ) -> dict[str, Any]:
+        """A method of the LLM gateway through the edge; anything but 200 is a failure."""
+        url = f"{self.edge_url}/api/v1/llm/gateway/{method}"
+        async with self._http.post(url, json=body, headers={"x-api-key": caller.key}) as answer:
+            if answer.status != 200:
+                raise LoadError(f"{method} answered {answer.status}: {await answer.text()}")
+            return await answer.json()
+
+    async def times(self) -> dict[str, dict[str, float]]:
+        """When the stub model sent its first chunk and saw its client go, by message."""
+        async with self._http.get(f"{self.model_url}/times") as answer:
+            return await answer.json()
+
+    async def thread(self, key: str, model: str = "stub/instant") -> str:
+        """Create a thread and return its key."""
+        config = {"model": model}
+        await self.call("create-thread", {"conversation_key": key, "generation_config": config})
+        return key
+
+    async def send(self, key: str, text: str = "hello") -> dict[str, Any]:
+        """Send a message."""
+        said = {"role": "user", "content": text}
+        return await self.call("send-message", {"conversation_key": key, "user_message": said})
+
+    async def turn(self, key: str, after: int) -> int:
+        """A message and its answer, read through pull-events; returns the newest sequence."""
+        run_id = (await self.send(key))["runId"]
+        return await self.until_completed(key, run_id, after)
+
+    async def until_settled(self, key: str, run_id: str) -> None:
+        """Wait for a run without reading what others say in its thread."""
+        after = (await self.call("conversation-state", {"conversation_key": key, "page_size": 1}))[
+            "lastSequence"
+        ]
+        asked: dict[str, Any] = {"conversation_key": key, "run_id": run_id}
+        while (await self.call("get-run", asked))["status"] in ("RUNNING", "QUEUED"):
+            pull = {"conversation_key": key, "after": after, "wait": "20s", "limit": 200}
+            after = max(after, (await self.call("pull-events", pull))["lastSequence"])
+
+    async def until_completed(self, key: str, run_id: str, after: int) -> int:
+        """Read the thread's events until a run has completed; returns the newest sequence."""
+        while True:
+            asked = {"conversation_key": key, "after": after, "wait": "20s"}
+            for event in (await self.call("pull-events", asked))["events"]:
+                after = event["sequence"]
+                if event["type"] == "run.completed" and event["runId"] == run_id:
+                    return after
+
+    async def events(self, key: str, after: int = 0) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+        """The thread's event stream: `(type, content)` as they come."""
+        url = f"{self.edge_url}/api/v1/llm/gateway/stream-events"
+        body = {"conversation_key": key, "after": after}
+        kind = ""
+        async with self._http.post(url, json=body, headers={"x-api-key": ALICE.key}) as answer:
+            async for line in answer.content:
+                if line.startswith(b"event: "):
+                    kind = line[7:].decode().strip()
+                elif line.startswith(b"data: "):
+                    yield kind, json.loads(line[6:])
+
+
+@asynccontextmanager
+async def running(environment: dict[str, str] | None = None) -> AsyncGenerator[Platform]:
+    """A stack for the length of the block: one partition, fsync on, as in production."""
+    with tempfile.TemporaryDirectory(prefix="yocaso-bench-", ignore_cleanup_errors=True) as folder:
+        settings = {
+            "EDGE_REQUESTS_PER_MINUTE": "100000000",
+            "EDGE_REFUSED_CREDENTIALS_PER_MINUTE": "100000000",
+            "LOG_LEVEL": "WARNING",
+            "CONVERSATION_DEFAULT_MODEL": "stub/instant",
+            **(environment or {}),
+        }
+        stack = Stack(
+            StackOptions(
+                Path(folder),
+                (ALICE, FEW, MANY),
+                environment=settings,
+                platform="bench",
+                model="bench.model",
+            )
+        )
+        await asyncio.to_thread(stack.start)
+        connector = aiohttp.TCPConnector(limit=0)
+        try:
+            async with aiohttp.ClientSession(connector=connector) as http:
+                yield Platform(stack, http)
+        finally:
+            await asyncio.to_thread(stack.stop)
+
+
+__all__ = ["ALICE", "EDGE", "FEW", "HANDLERS", "IDENTITY", "MANY", "RESTATE", "Platform", "running"]
