@@ -126,8 +126,8 @@ async def test_a_cancelled_step_leaves_the_stream_to_its_lease(
 async def test_a_stream_that_is_being_read_outlives_its_lease(
     client: OpenRouterClient, double: OpenRouterControl
 ) -> None:
-    await double.script(Answer(text="one two", first_token_delay_ms=300))
-    streams = ModelStreams(client, lease_seconds=0.05)
+    await double.script(Answer(text="one two", first_token_delay_ms=600))
+    streams = ModelStreams(client, lease_seconds=0.3)
     reader = Reader(streams)
     await reader.finish()
     assert reader.text == "one two"
