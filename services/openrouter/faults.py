@@ -13,6 +13,8 @@ from services.openrouter import reasons
 from services.openrouter.answers import VendorError
 
 SERVICE = "openrouter"
+_READ_CHARS = 4096
+"""How much of a provider's words is searched for what they mean."""
 
 _WORDS = {
     "context_length_exceeded": 400,
@@ -80,7 +82,7 @@ def from_error(
     model: the model that was asked for; goes into `details.modelError`.
     """
     code = status if status >= 400 else _code_of(error)
-    text = f"{error.code or ''} {error.message} {_raw(error)}"
+    text = f"{error.code or ''} {error.message[:_READ_CHARS]} {_raw(error)[:_READ_CHARS]}"
     reason = _reason(code, text, error)
     details = classify.details_of(SERVICE, code, headers or {}, error.model_dump_json())
     limits = _limits(text) if reason is reasons.CONTEXT_EXCEEDED else {}
