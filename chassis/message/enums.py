@@ -12,6 +12,7 @@ one member: the first is written, both are read.
 
 import re
 from enum import EnumMeta, StrEnum
+from inspect import cleandoc
 from typing import Any, Self
 
 from pydantic import GetCoreSchemaHandler, ValidationInfo
@@ -88,6 +89,8 @@ class ProtoEnum(StrEnum, metaclass=_ProtoEnumMeta):
             "type": "string",
             "enum": [member.name for member in cls if member.number != 0],
         }
+        if own_doc := vars(cls).get("__doc__"):
+            shown["description"] = cleandoc(own_doc)
         return core_schema.with_info_plain_validator_function(
             _reader_of(cls),
             serialization=core_schema.simple_ser_schema("str"),

@@ -1,11 +1,11 @@
 """oneof: at most one of several fields may be set, as in protobuf.
 
-class Part(Message):
-    content = oneof("text", "image", required=True)
-    text: str | None = None
-    image: Image | None = None
+    class Part(Message):
+        content = oneof("text", "image", required=True)
+        text: str | None = None
+        image: Image | None = None
 
-`part.content` is the name of the field that is set, or None.
+It is declared like this; `part.content` is the name of the field that is set, or None.
 """
 
 from collections.abc import Iterator

@@ -7,7 +7,6 @@ validator of ours states its own sentence by raising `violation("must ...")`.
 
 import json
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel
@@ -127,16 +126,8 @@ def _sentence(error: PydanticError) -> str:
     return sentence if isinstance(sentence, str) else sentence(context)
 
 
-def _shown_limit(limit: Any) -> str:
-    if isinstance(limit, datetime):
-        return limit.isoformat().replace("+00:00", "Z")
-    if isinstance(limit, timedelta):
-        return f"{limit.total_seconds():g}s"
-    return str(limit)
-
-
 def _limit(words: str, key: str) -> Callable[[dict[str, Any]], str]:
-    return lambda context: f"must be {words} {_shown_limit(context[key])}"
+    return lambda context: f"must be {words} {context[key]}"
 
 
 def _count(words: str, key: str, one: str, many: str) -> Callable[[dict[str, Any]], str]:

@@ -45,6 +45,7 @@ def speak_protojson(model: type[BaseModel], schema: Any, *, proto_names: bool) -
         _rewrite_field(model, name, field, proto_names=proto_names)
     oneofs = oneofs_of(model)
     if oneofs:
+        _check_oneofs(model, inner["fields"])
         holder["schema"] = core_schema.no_info_after_validator_function(checker(oneofs), inner)
 
 
@@ -54,16 +55,14 @@ def _rewrite_field(model: type[BaseModel], name: str, field: Any, *, proto_names
     field["validation_alias"] = json_name(name)
     field["serialization_alias"] = name if proto_names else json_name(name)
     schema = field["schema"] = _on_wire(field["schema"], where)
-    _check_oneof_field(model, name, info)
     if info.is_required():
         if _is_enum(info.annotation):
             field["schema"] = core_schema.no_info_after_validator_function(_specified, schema)
         return
-    if schema["type"] == "default":
-        _share_no_default(schema)
-        omitted = _omitted_when(info)
-        if omitted is not None and "serialization_exclude_if" not in field:
-            field["serialization_exclude_if"] = omitted
+    _share_no_default(schema)
+    omitted = _omitted_when(info)
+    if omitted is not None and "serialization_exclude_if" not in field:
+        field["serialization_exclude_if"] = omitted
 
 
 def always_shown(info: FieldInfo) -> bool:
@@ -125,20 +124,19 @@ def _specified(member: ProtoEnum) -> ProtoEnum:
     return member
 
 
-def _check_oneof_field(model: type[BaseModel], name: str, info: FieldInfo) -> None:
-    for one in oneofs_of(model):
-        if name in one.fields and (info.is_required() or info.get_default() is not None):
+def _check_oneofs(model: type[BaseModel], fields: dict[str, Any]) -> None:
+    for name in (name for one in oneofs_of(model) for name in one.fields):
+        if name not in fields or default_of(model.__pydantic_fields__[name]) is not None:
             raise TypeError(f"{model.__name__}.{name} is in a oneof, so it must be `| None = None`")
 
 
 def _on_wire(schema: Any, where: str) -> Any:
     """`schema` with each leaf in it replaced by its wire form."""
-    on_wire = on_wire_of(schema)
-    if on_wire is not None:
-        return on_wire(schema)
     kind = schema["type"]
-    if kind in _LEAVES:
-        return _LEAVES[kind](schema)
+    on_wire = on_wire_of(schema) or _LEAVES.get(kind)
+    if on_wire is not None:
+        written = {"serialization": schema["serialization"]} if "serialization" in schema else {}
+        return {**on_wire(schema), **written}
     if kind == "int":
         raise TypeError(f"{where} is an int of no size; say Int32, UInt32, Int64 or UInt64")
     if kind in ("model", "definition-ref", "definitions"):

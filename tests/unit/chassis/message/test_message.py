@@ -2,13 +2,14 @@
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import pytest
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_serializer, field_validator, model_validator
 
 from chassis.message import (
     REQUEST_INVALID,
+    REQUEST_MALFORMED,
     Always,
     Bytes,
     Double,
@@ -271,6 +272,50 @@ def test_a_validator_of_a_contract_states_its_own_sentence() -> None:
     assert violations_of(b'{"name":"A"}', Named) == {"name": "must be in lower case"}
 
 
+def test_a_message_may_have_validators_of_its_own() -> None:
+    class Range(Message):
+        lowest_page: Int32 = 0
+        highest_page: Int32 = 0
+
+        @model_validator(mode="before")
+        @classmethod
+        def _one_number(cls, data: Any) -> Any:
+            return {"highest_page": data} if isinstance(data, int) else data
+
+        @model_validator(mode="after")
+        def _is_ordered(self) -> Self:
+            if self.lowest_page > self.highest_page:
+                raise violation("must end after it starts")
+            return self
+
+    class Book(Message):
+        ranges: list[Range] = []
+
+    assert Book.from_public_json(b'{"ranges":[7]}').to_dict() == {"ranges": [{"highestPage": 7}]}
+    found = violations_of(b'{"ranges":[{"lowestPage":2,"highest_page":"1"},{"x":1}]}', Book)
+    assert set(found) == {"ranges[0]", "ranges[1].x"}
+
+
+def test_a_field_may_have_its_own_rule_for_being_left_out() -> None:
+    class Quiet(Message):
+        count: Int32 = Field(default=0, exclude_if=lambda count: count == 7)
+
+    assert Quiet(count=7).to_json() == b"{}"
+    assert Quiet(count=0).to_json() == b'{"count":0}'
+
+
+def test_a_field_may_have_its_own_way_of_being_written() -> None:
+    class Masked(Message):
+        key: Int64
+        keys: list[str] = []
+
+        @field_serializer("key", "keys")
+        def _mask(self, _value: object) -> str:
+            return "***"
+
+    assert Masked(key=1, keys=["a"]).to_json() == b'{"key":"***","keys":"***"}'
+
+
 def test_an_exception_of_a_validator_is_told_without_its_text() -> None:
     class Parsed(Message):
         number: str = ""
@@ -286,6 +331,13 @@ def test_an_exception_of_a_validator_is_told_without_its_text() -> None:
 def test_inside_unknown_fields_and_enum_members_are_no_error() -> None:
     raw = b'{"conversationKey":"k","new":{"a":1},"color":"PURPLE","settings":{"new":null}}'
     assert Request.from_json(raw) == Request(conversation_key="k", settings=Settings())
+
+
+@pytest.mark.parametrize("raw", [b"{", b'{"name":NaN}', b"\xff", b"[" * 1_000])
+def test_inside_bytes_that_are_not_json_are_an_error(raw: bytes) -> None:
+    with pytest.raises(RpcError) as caught:
+        Request.from_json(raw)
+    assert caught.value.reason == REQUEST_MALFORMED.word
 
 
 def test_inside_a_wrong_type_is_an_error_all_the_same() -> None:

@@ -3,11 +3,9 @@ what it refuses. The differences that the package lists are the only ones allowe
 """
 
 import json
-import math
 import re
 import struct
 import sys
-from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
@@ -27,79 +25,10 @@ from tests.unit.chassis.message.oracle import (
     pruned,
     same,
 )
-
-_text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4)
-_moments = st.datetimes().map(lambda naive: naive.replace(tzinfo=UTC))
-_lengths = st.timedeltas(timedelta(seconds=-(10**11)), timedelta(seconds=10**11))
-# Numbers that 32 bits hold exactly and print as 64 bits do.
-_floats = st.integers(-999, 999).map(lambda n: n / 4) | st.sampled_from([math.nan, math.inf])
-_json_numbers = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
-_json = st.recursive(
-    st.none() | st.booleans() | _json_numbers | _text,
-    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(_text, inner, max_size=2),
-    max_leaves=4,
-)
-_i32 = st.integers(-(2**31), 2**31 - 1)
-_i64 = st.integers(-(2**63), 2**63 - 1)
-_u32 = st.integers(0, 2**32 - 1)
-_u64 = st.integers(0, 2**64 - 1)
-_kinds = st.sampled_from(Kind)
-
-
-def _messages(node: st.SearchStrategy[Everything]) -> st.SearchStrategy[Everything]:
-    fields: dict[str, st.SearchStrategy[Any]] = {
-        "a_text": _text,
-        "a_flag": st.booleans(),
-        "int_32": _i32,
-        "u_int32": _u32,
-        "int64_field": _i64,
-        "uint64_field": _u64,
-        "double_x2": st.floats(),
-        "float_x": _floats,
-        "some_bytes": st.binary(max_size=4),
-        "kind": _kinds,
-        "moment": _moments,
-        "length": _lengths,
-        "node": node,
-        "free": st.dictionaries(_text, _json, max_size=2),
-        "any_value": _json,
-        "any_list": st.lists(_json, max_size=2),
-        "opt_text": _text,
-        "opt_int": _i32,
-        "opt_kind": _kinds,
-        "texts": st.lists(_text, max_size=2),
-        "numbers": st.lists(_i64, max_size=2),
-        "kinds": st.lists(_kinds, max_size=2),
-        "nodes": st.lists(node, max_size=2),
-        "moments": st.lists(_moments, max_size=2),
-        "blobs": st.lists(st.binary(max_size=4), max_size=2),
-        "text_map": st.dictionaries(_text, _text, max_size=2),
-        "int_map": st.dictionaries(_i32, st.floats(), max_size=2),
-        "big_map": st.dictionaries(_u64, _u64, max_size=2),
-        "flag_map": st.dictionaries(st.booleans(), _kinds, max_size=2),
-        "node_map": st.dictionaries(_text, node, max_size=2),
-    }
-    choices: list[dict[str, st.SearchStrategy[Any]]] = [
-        {},
-        {"one_text": _text},
-        {"one_number": _i64},
-        {"one_node": node},
-    ]
-    names = st.lists(st.sampled_from(sorted(fields)), max_size=6, unique=True)
-    some = names.flatmap(lambda names: st.fixed_dictionaries({n: fields[n] for n in names}))
-    one = st.sampled_from(choices).flatmap(st.fixed_dictionaries)
-    return st.tuples(some, one).map(_everything_of)
-
-
-def _everything_of(parts: tuple[dict[str, Any], dict[str, Any]]) -> Everything:
-    return Everything(**parts[0], **parts[1])
-
-
-_everything = st.recursive(st.builds(Everything), _messages, max_leaves=3)
-
+from tests.unit.chassis.message.strategies import everything, json_values, texts
 
 _few = settings(
-    max_examples=150,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
     database=None,
@@ -108,15 +37,15 @@ _few = settings(
 
 
 @_few
-@given(_everything)
-def testprotobuf_reads_what_we_print_and_prints_thesame(ours: Everything) -> None:
+@given(everything)
+def test_protobuf_reads_what_we_print_and_prints_the_same(ours: Everything) -> None:
     theirs = protobuf_reads(ours.to_json())
     printed = json_format.MessageToDict(theirs)
     assert same(pruned(ours.to_dict()), printed)
 
 
 @_few
-@given(_everything, st.booleans())
+@given(everything, st.booleans())
 def test_we_read_what_protobuf_prints(ours: Everything, proto_names: bool) -> None:
     theirs = protobuf_reads(ours.to_json())
     for shown in (False, True):
@@ -177,12 +106,12 @@ _ODD_TEXTS: dict[str, list[str]] = {
     "length": ["1s", "-1.5s", "0.000001s", "s", "1", "1.s", ".5s", "+1s", "-0.5s", "1m", "1e3s"],
     "length edges": ["315576000000s", "-315576000000s", "315576000001s", "1.0000000000s"],
 }
-_odd_text = st.sampled_from([text for texts in _ODD_TEXTS.values() for text in texts]) | _text
+_odd_text = st.sampled_from([text for texts in _ODD_TEXTS.values() for text in texts]) | texts
 _odd_number = st.sampled_from([0, 1, -1, 2, 7, 1.0, 1.5, -3.0, 2.0**31, 2**31, 2**63, 2**64, 1e300])
 _odd_value = st.one_of(
     _odd_text,
     _odd_number,
-    _json,
+    json_values,
     st.booleans(),
     st.sampled_from([None, [], {}, [None], [[]], [""]]),
     st.dictionaries(_odd_text, _odd_text, max_size=2),
@@ -208,9 +137,9 @@ def _strict_somewhere(name: str, value: Any) -> bool:
     return keys or any(_we_are_stricter(kind, item) for item in value.values())
 
 
-@settings(_few, max_examples=1_500)
+@settings(_few, max_examples=800)
 @given(st.sampled_from(sorted(FIELDS)), st.booleans(), _odd_value, st.integers(0, 3))
-def test_what_protobuf_refuses_we_refuse_and_what_both_read_is_thesame(
+def test_what_protobuf_refuses_we_refuse_and_what_both_read_is_the_same(
     name: str, camel: bool, value: Any, wrap: int
 ) -> None:
     how = FIELDS[name][1]
