@@ -33,7 +33,7 @@ class Platform:
         self._http = http
         self.edge_url = stack.base_url
         self.ingress_url = stack.restate.ingress_url
-        self.model_url = stack.openrouter_url
+        self.model_url = stack.cloud_url
 
     def pid(self, name: str) -> int:
         """The process id of `edge`, `handlers` or `restate`."""
@@ -121,7 +121,7 @@ async def running(environment: dict[str, str] | None = None) -> AsyncGenerator[P
                 (ALICE, FEW, MANY),
                 environment=settings,
                 platform="bench",
-                model="bench.model",
+                cloud="bench.model",
             )
         )
         await asyncio.to_thread(stack.start)

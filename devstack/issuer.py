@@ -11,21 +11,28 @@ answers a signed token, `POST /control/rotate` changes the signing key, `POST /c
 
 import argparse
 import asyncio
+import hashlib
 import json
-import signal
 import time
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import Any
 
 import jwt
-from aiohttp import web
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
+from pydantic import TypeAdapter
+
+from devstack.exchange import ClientGoneError, Exchange, Receive, Scope, Send
+from devstack.processes import free_port
+from devstack.serving import serve_until_told
+from devstack.serving import serving as serving_app
 
 AUDIENCE = "yocaso-dev"
 LIFETIME_SECONDS = 3600
+_CLAIMS = TypeAdapter(dict[str, Any])
 
 
 class Fault(StrEnum):
@@ -45,11 +52,23 @@ class Fault(StrEnum):
 
 
 class SigningKey:
-    """An RSA key with its id."""
+    """An RSA key with its id, which belongs to the key: another key has another id."""
 
-    def __init__(self, kid: str) -> None:
-        self.kid = kid
-        self.private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    def __init__(self, pem: bytes | None = None) -> None:
+        """A new key, or the one that `pem` gave out."""
+        self.private = _loaded(pem) if pem else rsa.generate_private_key(65537, 2048)
+        public = self.private.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        self.kid = f"dev-{hashlib.sha256(public).hexdigest()[:12]}"
+
+    def pem(self) -> bytes:
+        """The private key in the form that the constructor takes."""
+        return self.private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
 
     def public_jwk(self) -> dict[str, Any]:
         """The public half as a JWKS lists it."""
@@ -57,16 +76,22 @@ class SigningKey:
         return {**jwk, "kid": self.kid, "use": "sig", "alg": "RS256"}
 
 
+def _loaded(pem: bytes) -> rsa.RSAPrivateKey:
+    key = serialization.load_pem_private_key(pem, password=None)
+    if not isinstance(key, rsa.RSAPrivateKey):
+        raise ValueError("not an RSA key")
+    return key
+
+
 class Issuer:
     """Keys and tokens. `url` is the `iss` of every token."""
 
-    def __init__(self, url: str = "http://issuer.invalid") -> None:
+    def __init__(self, url: str = "http://issuer.invalid", key: SigningKey | None = None) -> None:
+        """Sign with this key, or with a new one."""
         self.url = url
         self.fault = Fault.NONE
         self.lookups = 0
-        self._made = 0
-        self.keys: list[SigningKey] = []
-        self.rotate()
+        self.keys = [key or SigningKey()]
 
     @property
     def key(self) -> SigningKey:
@@ -75,9 +100,8 @@ class Issuer:
 
     def rotate(self, *, keep_old: bool = True) -> SigningKey:
         """Sign with a new key from now on. Without `keep_old` earlier tokens lose their key."""
-        self._made += 1
         kept = self.keys if keep_old else []
-        self.keys = [*kept, SigningKey(f"dev-{self._made}")]
+        self.keys = [*kept, SigningKey()]
         return self.key
 
     def claims(self, **changes: Any) -> dict[str, Any]:
@@ -112,104 +136,105 @@ class Issuer:
         return f"{self.url}/jwks"
 
 
-class _Server:
-    """The HTTP side of an issuer."""
+class IssuerApp:
+    """The HTTP side of an issuer, as an ASGI application."""
 
     def __init__(self, issuer: Issuer) -> None:
         self._issuer = issuer
         self._over = asyncio.Event()
-        self.app = web.Application()
-        self.app.add_routes(
-            [
-                web.get("/.well-known/openid-configuration", self._discovery),
-                web.get("/jwks", self._jwks),
-                web.get("/jwks-elsewhere", self._keys),
-                web.post("/token", self._token),
-                web.post("/control/rotate", self._rotate),
-                web.post("/control/fault", self._set_fault),
-                web.get("/control/calls", self._calls),
-            ]
-        )
-        self.app.on_shutdown.append(self._release)
+        self._routes: dict[tuple[str, str], Callable[[Exchange, bytes], Awaitable[None]]] = {
+            ("GET", "/.well-known/openid-configuration"): self._discovery,
+            ("GET", "/jwks"): self._jwks,
+            ("GET", "/jwks-elsewhere"): self._keys,
+            ("POST", "/token"): self._token,
+            ("POST", "/control/rotate"): self._rotate,
+            ("POST", "/control/fault"): self._set_fault,
+            ("GET", "/control/calls"): self._calls,
+        }
 
-    async def _release(self, _: web.Application) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        exchange = Exchange(scope, receive, send)
+        body = await exchange.body()
+        async with exchange:
+            route = self._routes.get((exchange.method, exchange.path))
+            try:
+                if route is None:
+                    await exchange.send_json(404, {"error": "not_found"})
+                else:
+                    await route(exchange, body)
+            except ValueError:
+                await exchange.send_json(400, {"error": "invalid_request"})
+            except ClientGoneError:
+                pass
+
+    def close(self) -> None:
+        """Let go whoever waits for the keys."""
         self._over.set()
 
-    async def _discovery(self, _: web.Request) -> web.Response:
-        return web.json_response(
-            {
-                "issuer": self._issuer.url,
-                "jwks_uri": self._issuer.jwks_uri,
-                "id_token_signing_alg_values_supported": ["RS256"],
-            }
-        )
+    async def _discovery(self, exchange: Exchange, _: bytes) -> None:
+        found = {
+            "issuer": self._issuer.url,
+            "jwks_uri": self._issuer.jwks_uri,
+            "id_token_signing_alg_values_supported": ["RS256"],
+        }
+        await exchange.send_json(200, found)
 
-    async def _jwks(self, request: web.Request) -> web.Response:
+    async def _jwks(self, exchange: Exchange, _: bytes) -> None:
         self._issuer.lookups += 1
         match self._issuer.fault:
             case Fault.DOWN:
-                return web.Response(status=503)
+                await exchange.send_json(503, {})
             case Fault.STALL:
-                await self._over.wait()
-                return web.Response(status=503)
+                await exchange.wait_for(self._over)
+                await exchange.send_json(503, {})
             case Fault.HUGE:
-                return web.Response(body=b" " * 2_000_000 + self._text())
+                keys = json.dumps(self._issuer.jwks()).encode()
+                await exchange.send(200, b" " * 2_000_000 + keys, "application/json")
             case Fault.REDIRECT:
-                raise web.HTTPFound("/jwks-elsewhere")
+                elsewhere = {"location": f"{self._issuer.url}/jwks-elsewhere"}
+                await exchange.send(302, b"", "text/plain", elsewhere)
             case Fault.GARBAGE:
-                return web.Response(text="<html>It works!</html>", content_type="text/html")
+                await exchange.send(200, b"<html>It works!</html>", "text/html")
             case Fault.NONE:
-                return await self._keys(request)
+                await exchange.send_json(200, self._issuer.jwks())
 
-    async def _keys(self, _: web.Request) -> web.Response:
-        return web.Response(body=self._text(), content_type="application/json")
+    async def _keys(self, exchange: Exchange, _: bytes) -> None:
+        await exchange.send_json(200, self._issuer.jwks())
 
-    def _text(self) -> bytes:
-        return json.dumps(self._issuer.jwks()).encode()
+    async def _token(self, exchange: Exchange, body: bytes) -> None:
+        claims = _CLAIMS.validate_json(body or b"{}")
+        await exchange.send_json(200, {"token": self._issuer.token(**claims)})
 
-    async def _token(self, request: web.Request) -> web.Response:
-        claims: dict[str, Any] = await request.json()
-        return web.json_response({"token": self._issuer.token(**claims)})
+    async def _rotate(self, exchange: Exchange, _: bytes) -> None:
+        await exchange.send_json(200, {"kid": self._issuer.rotate().kid})
 
-    async def _rotate(self, _: web.Request) -> web.Response:
-        return web.json_response({"kid": self._issuer.rotate().kid})
+    async def _set_fault(self, exchange: Exchange, body: bytes) -> None:
+        self._issuer.fault = Fault(_CLAIMS.validate_json(body)["fault"])
+        await exchange.send_json(200, {})
 
-    async def _set_fault(self, request: web.Request) -> web.Response:
-        self._issuer.fault = Fault((await request.json())["fault"])
-        return web.json_response({})
-
-    async def _calls(self, _: web.Request) -> web.Response:
-        return web.json_response({"jwks": self._issuer.lookups})
+    async def _calls(self, exchange: Exchange, _: bytes) -> None:
+        await exchange.send_json(200, {"jwks": self._issuer.lookups})
 
 
 @asynccontextmanager
 async def serving(issuer: Issuer, port: int = 0) -> AsyncGenerator[Issuer]:
     """Serve on loopback and set the issuer's `url`; port 0 takes a free one."""
-    runner = web.AppRunner(_Server(issuer).app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-        issuer.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with serving_app(IssuerApp(issuer), port or free_port()) as address:
+        issuer.url = address
         yield issuer
-    finally:
-        await runner.cleanup()
-
-
-async def _run(port: int) -> None:
-    over = asyncio.Event()
-    async with serving(Issuer(), port) as issuer:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, over.set)
-        print(f"Issuer {issuer.url}, audience {AUDIENCE}, keys at {issuer.jwks_uri}", flush=True)
-        await over.wait()
 
 
 def main() -> None:
     """Serve until SIGINT or SIGTERM."""
     parser = argparse.ArgumentParser(prog="devstack.issuer", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    asyncio.run(_run(parser.parse_args().port))
+    port: int = parser.parse_args().port
+    issuer = Issuer(f"http://127.0.0.1:{port}")
+    greeting = f"Issuer {issuer.url}, audience {AUDIENCE}, keys at {issuer.jwks_uri}"
+    asyncio.run(serve_until_told(IssuerApp(issuer), port, lambda _: greeting))
 
 
 if __name__ == "__main__":

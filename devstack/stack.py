@@ -1,4 +1,4 @@
-"""The whole platform on loopback: Restate, the handlers, the edge, and the OpenRouter double.
+"""The whole platform on loopback: Restate, the handlers, the edge, and the local cloud.
 
 Owns the wiring between the processes (ports, addresses, keys) and the order in which they become
 ready; `processes.py` knows how to run one. Ports and data stay the same over a kill and a start, so
@@ -9,6 +9,7 @@ import json
 import shutil
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,7 +26,10 @@ from devstack.processes import (
 )
 from devstack.restate import RestateOptions, RestateServer
 
-HANDLERS, EDGE, OPENROUTER, RESTATE = "handlers", "edge", "openrouter", "restate"
+HANDLERS, EDGE, CLOUD, RESTATE = "handlers", "edge", "local-cloud", "restate"
+INGRESS_PORT, ADMIN_PORT, NODE_PORT = "restate-ingress", "restate-admin", "restate-node"
+PRIVATE_PORT = "edge-private"
+PORT_NAMES = (HANDLERS, EDGE, PRIVATE_PORT, CLOUD, INGRESS_PORT, ADMIN_PORT, NODE_PORT)
 START_SECONDS = 30
 
 
@@ -40,10 +44,12 @@ class StackOptions:
     """Suspend every handler at every await: each step then runs from the journal."""
     environment: dict[str, str] = field(default_factory=dict[str, str])
     """More settings of the handlers and the edge; they win over the stack's own."""
+    ports: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Ports to use, by name (`Stack.ports`); the others are chosen."""
     platform: str = "app"
     """The module whose `handlers` and `edge` commands are run: the platform, or one beside it."""
-    model: str = "devstack.openrouter"
-    """The module that answers as OpenRouter on the port it is given."""
+    cloud: str = "devstack.cloud"
+    """The module that is the local cloud: OpenRouter is below `/openrouter` of its port."""
 
 
 class Stack:
@@ -52,19 +58,20 @@ class Stack:
     def __init__(self, options: StackOptions) -> None:
         """Choose ports; nothing runs before `start`."""
         self.options = options
-        self._ports = {name: free_port() for name in (HANDLERS, EDGE, OPENROUTER)}
-        self._private_port = free_port()
+        self.ports = {name: options.ports.get(name) or free_port() for name in PORT_NAMES}
         # Not in the data directory: the path of a unix socket has room for about 100 bytes.
         self._socket_path = Path(tempfile.mkdtemp(prefix="yocaso-"))
         self.base_url = self._url(EDGE)
-        self.private_url = f"http://127.0.0.1:{self._private_port}"
-        self.openrouter_url = self._url(OPENROUTER)
+        self.private_url = self._url(PRIVATE_PORT)
+        self.cloud_url = self._url(CLOUD)
+        self.openrouter_url = f"{self.cloud_url}/openrouter"
+        self.issuer_url = f"{self.cloud_url}/issuer"
         self.handlers_url = self._url(HANDLERS)
         self.restate = RestateServer(self._restate_options())
         self._http = httpx.Client(timeout=30, trust_env=False)
         self.processes = {
             RESTATE: self.restate.process,
-            OPENROUTER: self._python(OPENROUTER, options.model),
+            CLOUD: self._python(CLOUD, options.cloud),
             HANDLERS: self._python(HANDLERS, options.platform, "handlers"),
             EDGE: self._python(EDGE, options.platform, "edge"),
         }
@@ -85,7 +92,7 @@ class Stack:
     def stop(self) -> None:
         """Stop every process, those that face clients first, and remove the socket's folder."""
         self._http.close()
-        for name in (EDGE, HANDLERS, OPENROUTER):
+        for name in (EDGE, HANDLERS, CLOUD):
             self.processes[name].stop()
         self.restate.close()
         shutil.rmtree(self._socket_path, ignore_errors=True)
@@ -107,7 +114,7 @@ class Stack:
         elif name == EDGE:
             process.wait_ready(self._edge_is_healthy, START_SECONDS)
         else:
-            port = self._ports[name]
+            port = self.ports[name]
             process.wait_ready(lambda: accepts_connections(port), START_SECONDS)
 
     def _wait_answered(self) -> None:
@@ -133,14 +140,14 @@ class Stack:
             return False
 
     def _url(self, name: str) -> str:
-        return f"http://127.0.0.1:{self._ports[name]}"
+        return f"http://127.0.0.1:{self.ports[name]}"
 
     def _log_path(self, name: str) -> Path:
         return self.options.data_path / "logs" / f"{name}.log"
 
     def _python(self, name: str, module: str, *arguments: str) -> Process:
-        port = self._ports[name]
-        ports = (port, self._private_port) if name == EDGE else (port,)
+        port = self.ports[name]
+        ports = (port, self.ports[PRIVATE_PORT]) if name == EDGE else (port,)
         command = (sys.executable, "-m", module, *arguments, "--port", str(port))
         return Process(Command(name, command, self._log_path(name), self._settings(), ports))
 
@@ -150,7 +157,7 @@ class Stack:
             "RESTATE_INGRESS_URL": self.restate.ingress_url,
             "RESTATE_ADMIN_URL": self.restate.admin_url,
             "EDGE_SECRET_KEYS": json.dumps([key.setting() for key in self.options.keys]),
-            "EDGE_PRIVATE_PORT": str(self._private_port),
+            "EDGE_PRIVATE_PORT": str(self.ports[PRIVATE_PORT]),
             "BUS_PATH": str(self._socket_path / "bus"),
             "OPENROUTER_BASE_URL": f"{self.openrouter_url}/api/v1",
             "OPENROUTER_API_KEY": "sk-or-local",
@@ -163,6 +170,9 @@ class Stack:
         return RestateOptions(
             data_path=self.options.data_path / "restate",
             log_path=self._log_path(RESTATE),
+            ingress_port=self.ports[INGRESS_PORT],
+            admin_port=self.ports[ADMIN_PORT],
+            node_port=self.ports[NODE_PORT],
             fsync=self.options.fsync,
             inactivity_timeout="0s" if self.options.force_replay else None,
         )

@@ -2,23 +2,10 @@
 
 import argparse
 import asyncio
-import signal
 
 from devstack.openrouter.app import OpenRouterDouble
 from devstack.openrouter.messages import Defaults
-from devstack.openrouter.serve import serving
-
-
-async def _run(port: int, defaults: Defaults) -> None:
-    double = OpenRouterDouble()
-    double.state.defaults = defaults
-    over = asyncio.Event()
-    async with serving(double, port) as address:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, over.set)
-        print(f"OpenRouter double on {address}/api/v1, control on {address}/control", flush=True)
-        await over.wait()
+from devstack.serving import serve_until_told
 
 
 def main() -> None:
@@ -28,10 +15,15 @@ def main() -> None:
     parser.add_argument("--first-token-delay-ms", type=float, default=0.0)
     parser.add_argument("--token-delay-ms", type=float, default=0.0)
     given = parser.parse_args()
-    defaults = Defaults(
+    double = OpenRouterDouble()
+    double.state.defaults = Defaults(
         first_token_delay_ms=given.first_token_delay_ms, token_delay_ms=given.token_delay_ms
     )
-    asyncio.run(_run(given.port, defaults))
+    asyncio.run(serve_until_told(double, given.port, _greeting))
+
+
+def _greeting(address: str) -> str:
+    return f"OpenRouter double on {address}/api/v1, control on {address}/control"
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from devstack.exchange import ClientGoneError, Exchange, Receive, Scope, Send
 from devstack.openrouter.chat import answer_chat
-from devstack.openrouter.exchange import ClientGoneError, Exchange, Receive, Scope, Send
 from devstack.openrouter.messages import Defaults, ModelList, Rule, Wait
 from devstack.openrouter.state import State
 
@@ -48,6 +48,10 @@ class OpenRouterDouble:
                 await self._fail(exchange, 400, str(invalid))
             except ClientGoneError:
                 pass
+
+    def close(self) -> None:
+        """Let go whoever holds at a gate, and forget."""
+        self.state.reset()
 
     async def _chat(self, exchange: Exchange, body: bytes) -> None:
         if await self._is_refused(exchange):

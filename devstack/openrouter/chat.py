@@ -6,7 +6,7 @@ import time
 from decimal import Decimal
 from typing import Any, cast
 
-from devstack.openrouter.exchange import ClientGoneError, Exchange
+from devstack.exchange import ClientGoneError, Exchange
 from devstack.openrouter.messages import Answer, Call, words
 from devstack.openrouter.state import State
 

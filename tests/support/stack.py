@@ -63,7 +63,7 @@ class RunningStack:
         return httpx.AsyncClient(base_url=self.base_url, timeout=60, trust_env=False, verify=False)
 
     async def kill(self, name: str) -> None:
-        """Kill `handlers`, `restate`, `edge` or `openrouter` with signal 9."""
+        """Kill `handlers`, `restate`, `edge` or `local-cloud` with signal 9."""
         await anyio.to_thread.run_sync(self.processes.kill, name)
 
     async def start(self, name: str) -> None:

@@ -12,8 +12,8 @@ import pytest
 from devstack.openrouter.app import OpenRouterDouble
 from devstack.openrouter.control import OpenRouterControl
 from devstack.openrouter.messages import Answer, rate_limited
-from devstack.openrouter.serve import serving
 from devstack.processes import free_port
+from devstack.serving import serving
 
 pytestmark = pytest.mark.anyio
 
