@@ -50,7 +50,7 @@ test: setup
 check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(NODE_TOOLS)/node_modules/.bin/pyright --warnings
+	$(NODE_TOOLS)/node_modules/.bin/pyright --project pyproject.toml --warnings
 	$(BIN)/lint-imports --no-logo
 
 fmt: setup
