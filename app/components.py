@@ -14,6 +14,7 @@ from actors.conversation.lifecycle import Lifecycle
 from actors.conversation_manager import contract as conversation_manager
 from actors.conversation_manager.handlers import ConversationManager
 from app.broadcast import Broadcast
+from app.edge_routes import SERVED_BY_EDGE
 from app.registry import Registered, Registry
 from app.settings import HandlersConfig
 from chassis.bus import BusServer
@@ -69,6 +70,7 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
             Registered.of(conversation_manager.component, ConversationManager()),
             Registered.of(openrouter.component, OpenRouter(catalogue)),
             *more,
-        ]
+        ],
+        SERVED_BY_EDGE,
     )
     return Platform(registry, bus, catalogue, streams, http)

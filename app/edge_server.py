@@ -6,6 +6,7 @@ It imports contracts, not handlers: the edge needs routes and messages, and no v
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from app import edge_routes
 from app.settings import read_edge
 from chassis import logs
 from chassis.bus import BusClient
@@ -37,11 +38,7 @@ def with_routes(*more: Rpc[Any, Any]) -> App:
     bus = BusClient(settings.bus_path)
     reader = EventReader(bus)
     # The routes come from contracts alone; the edge runs no handlers.
-    front = Edge(
-        settings,
-        [*public_routes(), *more],
-        {llm.pull_events: reader.pull, llm.stream_events: reader.stream},
-    )
+    front = Edge(settings, [*public_routes(), *more], edge_routes.handlers(reader))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

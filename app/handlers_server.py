@@ -1,5 +1,6 @@
 """The server of the Restate handlers. granian calls `create` in its worker."""
 
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -7,7 +8,7 @@ import restate
 import restate.server
 
 from app.components import Platform, build
-from app.registry import Registered
+from app.registry import Registered, RegistryError
 from app.settings import HandlersConfig
 from chassis import logs
 
@@ -31,7 +32,11 @@ def with_components(*more: Registered) -> App:
     logs.set_up(config.process.log_level)
     # The SDK takes SIGTERM for itself on the first request, and granian would never end then.
     restate.server.install_shutdown_hook = _leave_signals_alone
-    platform = build(config, *more)
+    try:
+        platform = build(config, *more)
+    except RegistryError as error:
+        # The worker's own end: sentences for who changed a contract, and no traceback.
+        sys.exit("\n".join(error.problems))
     key = config.process.restate_identity_key
     endpoint: Any = restate.app(
         platform.registry.restate_services(force_replay=config.process.force_replay),

@@ -1,21 +1,24 @@
 """The one list of what exists, checked at start.
 
 Everything the outside sees is made from a Registry: the Restate services, the edge's routes,
-KrakenD's file, OpenAPI and the generated pages. What the checks refuse cannot start.
+KrakenD's file, OpenAPI and the generated pages. What the checks refuse (`checks.py`) cannot start.
 """
 
 import importlib
 import inspect
-import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from restate import Service, VirtualObject, Workflow
 
-from chassis.rpc import Component, Kind, Rpc
+from app import checks
+from app.reach import Reach, reach_of
+from chassis.rpc import Component, Rpc
 from chassis.serve import Handler, handlers_of, restate_service
+from errors import Reason
+
+EdgeFunction = Callable[..., Any]
 
 
 class RegistryError(Exception):
@@ -46,9 +49,20 @@ class Registered:
 class Registry:
     """All components of the platform, known to fit together."""
 
-    def __init__(self, registered: Sequence[Registered]) -> None:
+    def __init__(
+        self,
+        registered: Sequence[Registered],
+        served_by_edge: Mapping[Rpc[Any, Any], EdgeFunction] | None = None,
+    ) -> None:
+        """`served_by_edge` has the functions of the routes that the edge answers itself.
+
+        Raises RegistryError when anything does not fit.
+        """
         self.registered = tuple(registered)
-        problems = list(_problems(self.registered))
+        self._methods = _methods(self.registered, served_by_edge or {})
+        problems = list(checks.problems([each.component for each in registered], self._methods))
+        problems += [f"{r.component.name} has no package docstring." for r in registered
+                     if not r.description]  # fmt: skip
         if problems:
             raise RegistryError(problems)
 
@@ -61,12 +75,16 @@ class Registry:
         return [rpc for rpc in self.rpcs() if rpc.route is not None]
 
     def description(self, rpc: Rpc[Any, Any]) -> str:
-        """The public text of a method: its handler's docstring."""
-        for each in self.registered:
-            for handler in each.handlers:
-                if handler.rpc is rpc:
-                    return handler.description
-        return ""
+        """The public text of a method: the docstring of what answers it."""
+        return self._of(rpc).description
+
+    def reach(self, rpc: Rpc[Any, Any]) -> Reach:
+        """What the method raises, calls and sends, as far as its code tells."""
+        return self._of(rpc).reach
+
+    def reasons(self) -> list[Reason]:
+        """Every declared reason once, in the order of the list."""
+        return list(dict.fromkeys(reason for rpc in self.rpcs() for reason in rpc.errors))
 
     def restate_services(
         self, *, force_replay: bool = False
@@ -79,58 +97,20 @@ class Registry:
             for each in self.registered
         ]
 
-
-_SCOPE = re.compile(r"^[a-z]+:[a-z]+$")
-_NAME = re.compile(r"^[A-Z][A-Za-z0-9]*$")
-
-
-def _problems(registered: Sequence[Registered]) -> Iterable[str]:
-    components = [each.component for each in registered]
-    yield from _duplicates("component", [component.name for component in components])
-    targets = {rpc.target for component in components for rpc in component.rpcs}
-    for each in registered:
-        yield from _component_problems(each, targets)
-    routes = [rpc.route.path for c in components for rpc in c.rpcs if rpc.route]
-    yield from _duplicates("route", routes)
+    def _of(self, rpc: Rpc[Any, Any]) -> checks.Method:
+        return next(method for method in self._methods if method.rpc is rpc)
 
 
-def _duplicates(what: str, names: Iterable[str]) -> Iterable[str]:
-    for name, count in Counter(names).items():
-        if count > 1:
-            yield f"The {what} {name} is declared {count} times."
-
-
-def _component_problems(each: Registered, targets: set[str]) -> Iterable[str]:
-    component = each.component
-    yield from _duplicates("method", [rpc.target for rpc in component.rpcs])
-    if not each.description:
-        yield f"{component.name} has no package docstring."
-    for target in component.sends:
-        if target not in targets:
-            yield f"{component.name} lists a send to {target}, which does not exist."
-    implemented = Counter(id(handler.rpc) for handler in each.handlers)
-    for rpc in component.rpcs:
-        yield from _rpc_problems(component, rpc, implemented[id(rpc)])
-    for handler in each.handlers:
-        if not handler.description:
-            yield f"{handler.rpc.target} has no docstring on its handler."
-        if handler.rpc.component is not component:
-            yield f"{handler.rpc.target} is implemented by a handler of {component.name}."
-
-
-def _rpc_problems(component: Component, rpc: Rpc[Any, Any], handlers: int) -> Iterable[str]:
-    if not _NAME.match(rpc.name):
-        yield f"{rpc.target} is not PascalCase."
-    by_edge = rpc.route is not None and rpc.route.served_by_edge
-    if handlers != (0 if by_edge else 1):
-        yield f"{rpc.target} has {handlers} handlers, not {0 if by_edge else 1}."
-    if rpc.main != (component.kind is Kind.WORKFLOW and not rpc.shared):
-        yield f"{rpc.target}: a workflow has one main handler, all its others are shared."
-    if rpc.route is None:
-        return
-    if component.kind is not Kind.GATEWAY:
-        yield f"{rpc.target} has a route, but only gateways are public."
-    if not rpc.route.path.startswith("/api/v1/"):
-        yield f"{rpc.target} stands at {rpc.route.path}, outside /api/v1/."
-    if not _SCOPE.match(rpc.route.scope):
-        yield f"{rpc.target} names no scope of the form resource:action."
+def _methods(
+    registered: Sequence[Registered], served_by_edge: Mapping[Rpc[Any, Any], EdgeFunction]
+) -> list[checks.Method]:
+    handled = [
+        checks.Method(h.rpc, each.component, h.description, reach_of(h.method))
+        for each in registered
+        for h in each.handlers
+    ]
+    served = [
+        checks.Method(rpc, None, inspect.getdoc(function) or "", reach_of(function))
+        for rpc, function in served_by_edge.items()
+    ]
+    return [*handled, *served]

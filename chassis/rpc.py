@@ -179,8 +179,8 @@ class Component:
         request: type[Q],
         response: type[R],
         *,
-        scope: str,
         effect: Effect,
+        scope: str = "",
         errors: tuple[Reason, ...] = (),
         deadline: timedelta = timedelta(seconds=30),
         body_limit_bytes: int = 1024 * 1024,
@@ -190,6 +190,8 @@ class Component:
         stream: bool = False,
     ) -> Rpc[Q, R]:
         """Declare a method with a route below the component's base.
+
+        One without a scope can be declared, but the registry does not start with it.
 
         Commands are remembered for a day under their idempotency key, reads not at all
         (contract §1); neither keeps a journal, because a gateway is one call down.

@@ -24,7 +24,7 @@ from restate.server_context import DisconnectedException
 from chassis import logs
 from chassis.calls import current_component
 from chassis.identity import REQUEST_ID
-from chassis.message import Message
+from chassis.message import REQUEST_INVALID, REQUEST_MALFORMED, Message
 from chassis.rpc import Component, Kind, Rpc
 from errors import RpcError, wire
 
@@ -36,6 +36,11 @@ R = TypeVar("R", bound=Message)
 log = logs.get(__name__)
 
 FINGERPRINT = "x-idem-hash"
+
+ANY_CALL = (REQUEST_INVALID, REQUEST_MALFORMED, wire.INTERNAL, wire.CANCELLED)
+"""The reasons that any handler may answer without declaring them."""
+UNDECLARED = "a reason that the contract does not declare"
+"""The log line of a handler whose contract is not true. The error itself goes out unchanged."""
 
 # Room between the end of the longest step and the moment Restate cuts the attempt.
 _SLACK = timedelta(minutes=1)
@@ -153,6 +158,7 @@ def _register(
 def _guarded(component: Component, handler: Handler) -> Callable[[Any, bytes], Awaitable[bytes]]:
     rpc = handler.rpc
     swallow = component.kind in (Kind.GATEWAY, Kind.SERVICE)
+    known = {reason.word for reason in (*ANY_CALL, *rpc.errors)}
 
     async def invoke(ctx: Any, raw: bytes) -> bytes:
         token = current_component.set(component)
@@ -160,6 +166,8 @@ def _guarded(component: Component, handler: Handler) -> Callable[[Any, bytes], A
             response = await handler.method(ctx, rpc.request.from_json(raw))
             return _enveloped(ctx, rpc, response.to_json())
         except RpcError as error:
+            if error.reason not in known:
+                log.error(UNDECLARED, extra=_where(ctx, rpc, reason=error.reason))
             raise _terminal(ctx, rpc, error) from None
         except (TerminalError, DisconnectedException):
             raise
@@ -208,10 +216,11 @@ def _terminal(ctx: Any, rpc: Rpc[Any, Any], error: RpcError) -> TerminalError:
     return restate.TerminalError(error.message, error.code.http_status, metadata)
 
 
-def _where(ctx: Any, rpc: Rpc[Any, Any]) -> dict[str, Any]:
+def _where(ctx: Any, rpc: Rpc[Any, Any], **more: str) -> dict[str, Any]:
     request = ctx.request()
     return logs.fields(
         target=rpc.target,
         invocation_id=request.id,
         request_id=request.headers.get(REQUEST_ID),
+        **more,
     )

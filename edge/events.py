@@ -39,7 +39,12 @@ class EventReader:
         self._bus = bus
 
     async def pull(self, request: VerifiedRequest) -> Response:
-        """Answer at once when there are events, else as soon as there are or the wait is over."""
+        """Read the events of a thread after a sequence.
+
+        Answers at once when there are events, else as soon as there are or `wait` is over.
+        Sequences have no gaps and an event never changes, so a reader can stop and go on
+        anywhere, from another device too. `partial` is what the active run has said so far.
+        """
         asked = cast("PullEventsRequest", request.message)
         source = _Source(request, asked.limit or _BATCH)
         read = await source.read(asked.after)
@@ -53,7 +58,13 @@ class EventReader:
         return Response(200, answer.to_json())
 
     async def stream(self, request: VerifiedRequest) -> EventStream:
-        """Send events and live text until the reader goes. A wrong start is refused at once."""
+        """Read the events of a thread as they happen, as an event stream.
+
+        Each durable event comes as `event: <type>` with `id: <sequence>` and the event as
+        `data`; live text comes between them as `event: message.delta`, without an id. The last
+        event may be `error`, with the error envelope as `data`, or `bye`: connect again with the
+        last id as `after`. A comment every 15 seconds keeps the line open.
+        """
         asked = cast("PullEventsRequest", request.message)
         source = _Source(request, asked.limit or _BATCH)
         await source.read(asked.after)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 
+from chassis.serve import UNDECLARED
 from tests.support.stack import RunningStack, running_stack
 
 # A loaded machine is slow now and then; that is no failure of what is tested.
@@ -23,6 +24,7 @@ def live_stack() -> Iterator[RunningStack]:
     """The platform as it is deployed, one for the whole run. Do not kill its processes."""
     with running_stack() as stack:
         yield stack
+        assert UNDECLARED not in stack.log("handlers"), "a handler broke its contract"
 
 
 @pytest.fixture(scope="session")

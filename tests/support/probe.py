@@ -85,9 +85,11 @@ READ, WRITE = "conversations:read", "conversations:write"
 ECHO = PROBE.public("Echo", TextRequest, TextResponse, scope=READ, effect=Effect.READ)
 STRICT = PROBE.public("Strict", StrictRequest, TextResponse, scope=READ, effect=Effect.READ)
 WHO = PROBE.public("Who", EmptyRequest, HeadersResponse, scope=READ, effect=Effect.READ)
-ADD = PROBE.public("Add", CounterRequest, CounterResponse, scope=WRITE, effect=Effect.COMMAND)
+ADD = PROBE.public(
+    "Add", CounterRequest, CounterResponse, scope=WRITE, effect=Effect.COMMAND, errors=(NOT_YET,)
+)
 ADD_TOO = PROBE.public(
-    "AddToo", CounterRequest, CounterResponse, scope=WRITE, effect=Effect.COMMAND
+    "AddToo", CounterRequest, CounterResponse, scope=WRITE, effect=Effect.COMMAND, errors=(NOT_YET,)
 )
 TOTAL = PROBE.public("Total", CounterRequest, CounterResponse, scope=READ, effect=Effect.READ)
 FAIL = PROBE.public("Fail", FailRequest, TextResponse, scope=READ, effect=Effect.READ)
@@ -100,6 +102,7 @@ HURRY = PROBE.public(
     CounterResponse,
     scope=WRITE,
     effect=Effect.COMMAND,
+    errors=(NOT_YET,),
     deadline=timedelta(milliseconds=500),
 )
 SMALL = PROBE.public(
@@ -132,12 +135,13 @@ LISTEN = PROBE.public(
     TextResponse,
     scope=READ,
     effect=Effect.READ,
+    errors=(NOT_YET,),
     served_by_edge=True,
     stream=True,
 )
 
 COUNTER = Component("ProbeCounterActor", Kind.ACTOR, SINGLETON, key="tenant/counter")
-COUNTER_ADD = COUNTER.rpc("Add", CounterRequest, CounterResponse)
+COUNTER_ADD = COUNTER.rpc("Add", CounterRequest, CounterResponse, errors=(NOT_YET,))
 COUNTER_TOTAL = COUNTER.rpc(
     "Total", CounterRequest, CounterResponse, shared=True, edge_callable=True
 )
@@ -238,9 +242,7 @@ class ProbeCounter:
 
 def registry() -> Registry:
     """The probe's components as the app would list them."""
-    return Registry(
-        [Registered.of(PROBE, Probe()), Registered.of(COUNTER, ProbeCounter())],
-    )
+    return Registry([Registered.of(PROBE, Probe()), Registered.of(COUNTER, ProbeCounter())], LOCAL)
 
 
 def counter_key(tenant_id: str, counter: str) -> str:

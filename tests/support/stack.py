@@ -70,6 +70,10 @@ class RunningStack:
         """Start a killed process on its old port and data, and wait until it is ready."""
         await anyio.to_thread.run_sync(self.processes.start_again, name)
 
+    def log(self, name: str) -> str:
+        """All that a process has written since the stack began."""
+        return (self.processes.options.data_path / "logs" / f"{name}.log").read_text()
+
     async def wait_until(self, read: Callable[[], Awaitable[T]], seconds: float = 30) -> T:
         """Call `read` until its answer is true, and return that answer; the test fails after."""
         deadline = time.monotonic() + seconds

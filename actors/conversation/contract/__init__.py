@@ -86,10 +86,10 @@ send_message = component.rpc(
 cancel_run = component.rpc(
     "CancelRun", CancelRunRequest, Run, errors=(THREAD_NOT_FOUND, RUN_NOT_FOUND)
 )
-begin_run = component.rpc("BeginRun", BeginRunRequest, BeginRunResponse)
-report_retrying = component.rpc("ReportRetrying", RetryingRequest, Done)
-finish_run = component.rpc("FinishRun", FinishRunRequest, Done)
-check_run = component.rpc("CheckRun", CheckRunRequest, Done)
+begin_run = component.rpc("BeginRun", BeginRunRequest, BeginRunResponse, errors=(THREAD_NOT_FOUND,))
+report_retrying = component.rpc("ReportRetrying", RetryingRequest, Done, errors=(THREAD_NOT_FOUND,))
+finish_run = component.rpc("FinishRun", FinishRunRequest, Done, errors=(THREAD_NOT_FOUND,))
+check_run = component.rpc("CheckRun", CheckRunRequest, Done, errors=(THREAD_NOT_FOUND,))
 
 get_state = component.rpc(
     "GetState", GetStateRequest, State, errors=(THREAD_NOT_FOUND, PAGE_TOKEN_INVALID), shared=True

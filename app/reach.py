@@ -1,0 +1,183 @@
+"""What a handler calls and raises, read off its code, so that a contract cannot forget it.
+
+Starting at the handler's function, every function and method of the same package that the code
+names is followed. Found are `raise REASON.error(...)` and awaited calls by contract: `call(ctx,
+RPC, ...)`, `Call(RPC, ...)`, `ingress.call(RPC, ...)`. Names are looked up, never called: module
+globals, what `self` holds, parameters by their annotation, locals by the class that makes them.
+One-way sends are found the same way: `send(ctx, RPC, ...)`.
+What cannot be followed so (an error that a vendor's client builds from an answer) is not found;
+`chassis.serve` logs a reason that its contract does not declare when it is raised.
+"""
+
+import ast
+import inspect
+import linecache
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from types import FunctionType, MethodType
+from typing import Any, cast
+
+from chassis.rpc import Rpc
+from errors import Reason
+
+_CALLS, _SENDS = ("call", "Call"), ("send",)
+
+
+@dataclass
+class Reach:
+    """Everything found. A reason or an Rpc stands once, in the order of the code."""
+
+    raised: dict[str, Reason] = field(default_factory=dict[str, Reason])
+    called: dict[str, Rpc[Any, Any]] = field(default_factory=dict[str, Rpc[Any, Any]])
+    sent: dict[str, Rpc[Any, Any]] = field(default_factory=dict[str, Rpc[Any, Any]])
+
+
+def reach_of(handler: Callable[..., Any]) -> Reach:
+    """Follow a handler: a function, or a method bound to its object."""
+    reach = Reach()
+    package = package_of(handler)
+    seen: set[Any] = set()
+    todo: list[Any] = [handler]
+    while todo:
+        function, owner = _function(todo.pop())
+        if function is None or function.__code__ in seen or not _within(function, package):
+            continue
+        seen.add(function.__code__)
+        node = _node_of(function)
+        if node is not None:
+            parts = list(ast.walk(node))
+            todo.extend(_look(parts, _Names(function, owner, parts), reach))
+    return reach
+
+
+def package_of(handler: Callable[..., Any]) -> str:
+    """The package that the handler belongs to; its own module where it is no component's."""
+    module = str(handler.__module__)
+    return module.split(".handlers")[0] if ".handlers" in module else module
+
+
+def _function(found: object) -> tuple[FunctionType | None, object]:
+    """The function behind what a name stands for, and the object or class that is its `self`."""
+    if isinstance(found, MethodType):
+        function = found.__func__
+        return (function if isinstance(function, FunctionType) else None), found.__self__
+    return (found, None) if isinstance(found, FunctionType) else (None, None)
+
+
+def _within(function: FunctionType, package: str) -> bool:
+    return function.__module__ == package or function.__module__.startswith(f"{package}.")
+
+
+def _look(parts: list[ast.AST], names: "_Names", reach: Reach) -> Iterator[object]:
+    """Add what this function raises and calls; yields what its names stand for."""
+    for part in parts:
+        if isinstance(part, ast.Raise) and isinstance(part.exc, ast.Call):
+            maker = part.exc.func
+            reason = names.find(maker.value) if isinstance(maker, ast.Attribute) else None
+            if isinstance(reason, Reason):
+                reach.raised.setdefault(reason.word, reason)
+        elif isinstance(part, ast.Call) and _last_name(part.func) in (*_CALLS, *_SENDS):
+            targets = reach.called if _last_name(part.func) in _CALLS else reach.sent
+            for found in map(names.find, part.args[:2]):
+                if isinstance(found, Rpc):
+                    rpc = cast("Rpc[Any, Any]", found)
+                    targets.setdefault(rpc.target, rpc)
+        elif isinstance(part, ast.Name | ast.Attribute):
+            yield names.find(part)
+
+
+def _last_name(node: ast.expr) -> str:
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+class _Names:
+    """What the names in one function stand for, as far as that can be known without running it."""
+
+    def __init__(self, function: FunctionType, owner: object, parts: list[ast.AST]) -> None:
+        self._globals = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
+        self._locals: dict[str, object] = {}
+        local = function.__code__.co_varnames
+        self._unknown = frozenset(local)
+        for name, annotation in inspect.get_annotations(function).items():
+            self._locals[name] = _Instance(self._evaluated(annotation))
+        for part in parts:
+            if isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Name):
+                made = self._made(part.value)
+                if made is not None:
+                    self._locals[part.targets[0].id] = made
+        if local and owner is not None:
+            self._locals[local[0]] = owner
+
+    def find(self, node: ast.expr) -> object:
+        """What a name or a chain of attributes stands for; None when that is not known."""
+        if isinstance(node, ast.Name):
+            if node.id in self._locals:
+                return self._locals[node.id]
+            return None if node.id in self._unknown else self._globals.get(node.id)
+        if isinstance(node, ast.Attribute):
+            holder = self.find(node.value)
+            return None if holder is None else _attribute(holder, node.attr)
+        return None
+
+    def _evaluated(self, annotation: object) -> object:
+        return self._globals.get(annotation) if isinstance(annotation, str) else annotation
+
+    def _made(self, value: ast.expr) -> object:
+        """The instance that `Class(...)` or `await Class.make(...)` gives."""
+        call = value.value if isinstance(value, ast.Await) else value
+        if not isinstance(call, ast.Call):
+            return None
+        maker = call.func
+        made = self.find(maker)
+        if made is None or not isinstance(made, type):
+            made = self.find(maker.value) if isinstance(maker, ast.Attribute) else None
+        return _Instance(cast("type[Any]", made)) if isinstance(made, type) else None
+
+
+class _Instance:
+    """Some object of a class, known by its class alone."""
+
+    def __init__(self, kind: object) -> None:
+        self.kind = kind
+
+
+def _attribute(holder: object, name: str) -> object:
+    """The attribute as Python would bind it, without running a property."""
+    kind = holder.kind if isinstance(holder, _Instance) else holder
+    try:
+        found = inspect.getattr_static(kind, name)
+    except AttributeError:
+        return None
+    if isinstance(found, classmethod | staticmethod):
+        inner: Any = cast("Any", found).__func__
+        return MethodType(inner, kind) if isinstance(found, classmethod) else inner
+    if isinstance(found, FunctionType) and not inspect.ismodule(holder):
+        return MethodType(found, holder)
+    return _slot(holder, name) if inspect.ismemberdescriptor(found) else found
+
+
+def _slot(holder: object, name: str) -> object:
+    return None if isinstance(holder, type | _Instance) else getattr(holder, name, None)
+
+
+def _node_of(function: FunctionType) -> ast.AST | None:
+    code = function.__code__
+    return _nodes(code.co_filename).get((code.co_name, code.co_firstlineno))
+
+
+@cache
+def _nodes(path: str) -> Mapping[tuple[str, int], ast.AST]:
+    """Every function and method of a file by its name and first line, decorators included."""
+    found: dict[tuple[str, int], ast.AST] = {}
+    todo: list[ast.stmt] = ast.parse("".join(linecache.getlines(path))).body
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            todo.extend(node.body)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            first = min([node.lineno, *(mark.lineno for mark in node.decorator_list)])
+            found[node.name, first] = node
+    return found
