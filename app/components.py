@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import httpx
 
 from actors.conversation import contract as conversation
-from actors.conversation.acceptance import Acceptance
+from actors.conversation.acceptance import Accepting
 from actors.conversation.handlers.reads import Reads
 from actors.conversation.handlers.reports import Reports
 from actors.conversation.handlers.runs import Runs
@@ -54,7 +54,7 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
         on_delta=broadcast.on_delta,
     )
     broadcast.sent_so_far = streams.sent_so_far
-    acceptance = Acceptance(catalogue)
+    accepting = Accepting(catalogue, streams)
     lifecycle = Lifecycle(config.conversation, broadcast)
     registry = Registry(
         [
@@ -62,9 +62,9 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
             Registered.of(generation.component, Generation(streams, broadcast, config.generation)),
             Registered.of(
                 conversation.component,
-                Threads(acceptance),
-                Runs(config.conversation, acceptance, lifecycle),
-                Reports(config.conversation, lifecycle),
+                Threads(accepting),
+                Runs(config.conversation, accepting, lifecycle),
+                Reports(lifecycle),
                 Reads(),
             ),
             Registered.of(conversation_manager.component, ConversationManager()),

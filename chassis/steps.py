@@ -100,7 +100,12 @@ async def now(ctx: AnyContext) -> datetime:
 
 def new_id(ctx: AnyContext, prefix: str, at: datetime) -> str:
     """A prefixed ULID: URL-safe, sortable by `at`, the same on every replay."""
-    return f"{prefix}_{ulid(int(at.timestamp() * 1000), ctx.random().getrandbits(80))}"
+    return id_at(prefix, at, ctx.random().getrandbits(80))
+
+
+def id_at(prefix: str, at: datetime, randomness: int) -> str:
+    """A prefixed ULID of this time and these 80 bits."""
+    return f"{prefix}_{ulid(int(at.timestamp() * 1000), randomness)}"
 
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -7,12 +7,13 @@ Key: `tenant/user/conversation_key`, each segment percent-encoded, so that the s
 conversation_key of two users names two threads and nobody can reach another's.
 
 State (lazy, because the history of a thread has no bound):
-- `head`: the small record that every command reads and writes;
-- `log:<page>`: 16 entries a page, one entry for each event; messages live inside the entry of
-  the event that brought them, so appending and reading the newest page cost the same at message
-  10 and 10,000;
+- `head`: the one record that every command reads and writes; the newest entries of the log, the
+  active run and the waiting ones are in it;
+- `log:<page>`: full pages of 16 entries, one entry for each event, never written again. Messages
+  live inside the entry of the event that brought them, so appending and reading the newest page
+  cost the same at message 10 and 10,000;
 - `content:<sequence>`: the content of an entry that is too large for its page;
-- `run:<run id>`: the record of one run; kept as long as the thread;
+- `run:<run id>`: the record of a settled run; kept as long as the thread;
 - `sent:<client message id>`: what a client's own message id was used for.
 
 Called by: LLMGateway; GenerationWorkflow (BeginRun awaited, reports one-way); the edge

@@ -1,8 +1,10 @@
-"""The one step in which a command is accepted: what time it is, and whether its models exist.
+"""The one step in which a command is accepted: what time it is, whether its models exist, and
+whether its run may stream at once.
 
-Both come from outside the journal, so they are taken together: one durable step, not two.
+All of it comes from outside the journal, so it is taken together: one durable step, not three.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -10,7 +12,7 @@ from restate import ObjectContext
 
 from actors.conversation.contract.thread import GenerationConfig
 from chassis.message import Double, Message
-from chassis.steps import attempt, clock
+from chassis.steps import attempt, clock, id_at
 from errors import ErrorDetails, ModelError, RpcError
 from services.openrouter.contract import MODEL_UNKNOWN
 
@@ -23,29 +25,60 @@ class Models(Protocol):
         ...
 
 
+class Places(Protocol):
+    """The model streams that may be open at once."""
+
+    def admit(self, run_id: str) -> bool:
+        """Take a place for a run; False when there is none."""
+        ...
+
+
 class Accepted(Message):
-    """When, and the model that stood in the way."""
+    """When, the model that stood in the way, and whether the run has its place."""
 
     at: Double
     unknown_model: str = ""
+    admitted: bool = False
 
 
+@dataclass(frozen=True, slots=True)
 class Acceptance:
+    """A command that was accepted. `run_id` is that of the run it may start."""
+
+    at: datetime
+    run_id: str
+    admitted: bool
+
+
+class Accepting:
     """Accepts commands that name models."""
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: Models, places: Places) -> None:
         self._models = models
+        self._places = places
 
-    async def check(self, ctx: ObjectContext, config: GenerationConfig | None) -> datetime:
-        """The time of acceptance; raises MODEL_INVALID when a named model does not exist."""
-        models = [config.model, *config.fallback_models] if config else []
-        accepted = await attempt(ctx, "accept", self._accept, Accepted, [m for m in models if m])
+    async def check(
+        self, ctx: ObjectContext, config: GenerationConfig | None, *, start: bool = False
+    ) -> Acceptance:
+        """Accept a command; raises MODEL_INVALID when a named model does not exist.
+
+        start: the command starts a run at once: try to take a place for its stream.
+        """
+        models = [m for m in (config.model, *config.fallback_models) if m] if config else []
+        # Drawn before the step, so that the id is the same for the step and for its replay.
+        randomness = ctx.random().getrandbits(80)
+        accepted = await attempt(ctx, "accept", self._accept, Accepted, models, randomness, start)
         if isinstance(accepted, RpcError):
             raise accepted
         if accepted.unknown_model:
             details = ErrorDetails(model_error=ModelError(model=accepted.unknown_model))
             raise MODEL_UNKNOWN.error(details=details)
-        return datetime.fromtimestamp(accepted.at, UTC)
+        at = datetime.fromtimestamp(accepted.at, UTC)
+        return Acceptance(at, id_at("run", at, randomness), accepted.admitted)
 
-    async def _accept(self, models: list[str]) -> Accepted:
-        return Accepted(at=clock(), unknown_model=self._models.first_unknown(models) or "")
+    async def _accept(self, models: list[str], randomness: int, start: bool) -> Accepted:
+        at = clock()
+        unknown = self._models.first_unknown(models) or ""
+        run_id = id_at("run", datetime.fromtimestamp(at, UTC), randomness)
+        admitted = start and not unknown and self._places.admit(run_id)
+        return Accepted(at=at, unknown_model=unknown, admitted=admitted)

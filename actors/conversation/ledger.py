@@ -24,16 +24,17 @@ from actors.conversation.state import (
     Entry,
     Head,
     Page,
+    PendingRun,
     page_of,
 )
+from chassis.state import ReadContext
 
 
 class Ledger:
-    """One thread's head and newest page, open for writing."""
+    """One thread's head, open for writing."""
 
-    def __init__(self, ctx: ObjectContext, head: Head, page: Page) -> None:
+    def __init__(self, ctx: ObjectContext, head: Head) -> None:
         self._ctx = ctx
-        self._page = page
         self.head = head
 
     @classmethod
@@ -42,17 +43,15 @@ class Ledger:
         head = await HEAD.get(ctx)
         if head is None:
             raise THREAD_NOT_FOUND.error()
-        page = Page()
-        if head.last_sequence % PAGE_SIZE:
-            page = await LOG.of(page_of(head.last_sequence)).get(ctx) or page
-        return cls(ctx, head, page)
+        return cls(ctx, head)
 
-    async def run(self, run_id: str) -> Run | None:
-        """The record of a run of this thread."""
-        return await RUN.of(run_id).get(self._ctx)
+    def active(self, run_id: str) -> PendingRun | None:
+        """The active run, if it is this one."""
+        active = self.head.active
+        return active if active is not None and active.run.run_id == run_id else None
 
     def keep(self, run: Run) -> None:
-        """Write a run's record."""
+        """Give a settled run's record its own key."""
         RUN.of(run.run_id).set(self._ctx, run)
 
     def append(
@@ -86,21 +85,15 @@ class Ledger:
             turn=turn or sequence,
         )
         self._spill(entry)
-        self._page.entries.append(entry)
+        self.head.tail.append(entry)
         if sequence % PAGE_SIZE == 0:
-            self._write_page()
-            self._page = Page()
+            LOG.of(page_of(sequence)).set(self._ctx, Page(entries=self.head.tail))
+            self.head.tail = []
         return sequence
 
     def save(self) -> None:
-        """Write what changed."""
-        if self._page.entries:
-            self._write_page()
+        """Write the head."""
         HEAD.set(self._ctx, self.head)
-
-    def _write_page(self) -> None:
-        number = page_of(self._page.entries[0].event.sequence)
-        LOG.of(number).set(self._ctx, self._page)
 
     def _spill(self, entry: Entry) -> None:
         message = entry.event.message
@@ -112,3 +105,15 @@ class Ledger:
         CONTENT.of(entry.event.sequence).set(self._ctx, Content(text=message.content))
         entry.spilled_bytes = size
         entry.event.message = message.model_copy(update={"content": ""})
+
+
+def pending_run(head: Head, run_id: str) -> PendingRun | None:
+    """The active or waiting run of this id."""
+    candidates = [head.active, *head.queue] if head.active else head.queue
+    return next((pending for pending in candidates if pending.run.run_id == run_id), None)
+
+
+async def run_record(ctx: ReadContext, head: Head, run_id: str) -> Run | None:
+    """The record of a run of this thread, wherever it stands."""
+    pending = pending_run(head, run_id)
+    return pending.run if pending is not None else await RUN.of(run_id).get(ctx)

@@ -5,13 +5,14 @@ from typing import Protocol
 
 from restate import ObjectContext
 
-from actors.conversation import turn
+from actors.conversation import log, turn
 from actors.conversation.contract import check_run
 from actors.conversation.contract.entry import (
     MESSAGE_COMPLETED,
     RUN_CANCELLED,
     RUN_COMPLETED,
     RUN_FAILED,
+    RUN_STARTED,
     ChatMessage,
     Role,
 )
@@ -20,6 +21,7 @@ from actors.conversation.contract.run import (
     FinishRunRequest,
     Run,
     RunStatus,
+    Work,
 )
 from actors.conversation.ledger import Ledger
 from actors.conversation.settings import ConversationSettings
@@ -28,15 +30,13 @@ from chassis.calls import send
 from chassis.steps import new_id
 from workflows.generation import contract as generation
 
-SETTLED = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
-
 _EVENT = {
     RunStatus.COMPLETED: RUN_COMPLETED,
     RunStatus.FAILED: RUN_FAILED,
     RunStatus.CANCELLED: RUN_CANCELLED,
 }
 
-
+# A little after the moment from which a run counts as lost, so that it does when we look.
 _AFTER = timedelta(milliseconds=50)
 
 
@@ -56,39 +56,68 @@ class Lifecycle:
         self._settings = settings
         self._hints = hints
 
-    def activate(self, ctx: ObjectContext, ledger: Ledger, run: PendingRun, at: datetime) -> None:
-        """Make a run the active one and give it to its workflow."""
+    async def work(self, ctx: ObjectContext, ledger: Ledger, pending: PendingRun) -> Work:
+        """What the model is asked in this run."""
         head = ledger.head
-        run.deadline = at + self._settings.run_deadline
-        run.answer_message_id = new_id(ctx, "msg", at)
-        head.active = run
-        send(ctx, generation.run, generation.RunRequest(conversation=ctx.key()), key=run.run_id)
-        if head.watchdog_at is None:
-            self._watch(ctx, ledger, run.deadline, at)
+        settings = head.settings
+        keep_last = (settings.keep_last if settings else 0) or self._settings.keep_last
+        entries = await log.newest_first(
+            ctx,
+            head,
+            head.last_sequence + 1,
+            keep_last,
+            lambda entry: turn.belongs_to_context(entry, pending.turn),
+        )
+        return Work(
+            answer_message_id=pending.answer_message_id,
+            deadline=pending.deadline,
+            started_at=pending.run.started_at,
+            generation_config=pending.run.generation_config,
+            context=turn.context_of(entries, settings.system_prompt if settings else ""),
+        )
+
+    def make_active(
+        self, ctx: ObjectContext, ledger: Ledger, pending: PendingRun, at: datetime
+    ) -> None:
+        """Make a run the active one; `hand_over` follows."""
+        pending.run.status = RunStatus.RUNNING
+        pending.deadline = at + self._settings.run_deadline
+        pending.answer_message_id = new_id(ctx, "msg", at)
+        ledger.head.active = pending
+        if ledger.head.watchdog_at is None:
+            self._watch(ctx, ledger, pending.deadline, at)
+
+    def start(self, ledger: Ledger, pending: PendingRun, at: datetime) -> None:
+        """The active run has its place among the streams."""
+        pending.run.started_at = at
+        pending.run.attempts = 1
+        ledger.append(
+            RUN_STARTED,
+            at,
+            run_id=pending.run.run_id,
+            message_id=pending.answer_message_id,
+            attempt=1,
+            turn=pending.turn,
+        )
+
+    def hand_over(self, ctx: ObjectContext, pending: PendingRun, work: Work | None) -> None:
+        """Give the active run to its workflow, which asks for the work where it gets none."""
+        request = generation.RunRequest(conversation=ctx.key(), work=work)
+        send(ctx, generation.run, request, key=pending.run.run_id)
 
     def settle(
-        self, ctx: ObjectContext, ledger: Ledger, run: Run, pending: PendingRun,
-        report: FinishRunRequest, at: datetime,
-    ) -> None:  # fmt: skip
+        self,
+        ctx: ObjectContext,
+        ledger: Ledger,
+        pending: PendingRun,
+        report: FinishRunRequest,
+        at: datetime,
+    ) -> Run:
         """End a run: its answer, its last event, its record, then the next of the queue."""
-        head = ledger.head
+        head, run = ledger.head, pending.run
         if report.text:
             run.answer_message_id = pending.answer_message_id
-            ledger.append(
-                MESSAGE_COMPLETED,
-                at,
-                run_id=run.run_id,
-                message_id=pending.answer_message_id,
-                attempt=report.attempt,
-                turn=pending.turn,
-                message=ChatMessage(
-                    role=Role.assistant,
-                    content=report.text,
-                    model=report.model,
-                    finish_reason=report.finish_reason,
-                    partial=report.status != RunStatus.COMPLETED,
-                ),
-            )
+            self._append_answer(ledger, pending, report, at)
         ledger.append(
             _EVENT[report.status],
             at,
@@ -98,7 +127,8 @@ class Lifecycle:
             error=report.error,
             reason=report.reason,
         )
-        ledger.keep(_settled(run, report, at))
+        settled = _settled(run, report, at)
+        ledger.keep(settled)
         usage = report.usage
         head.totals = turn.added(
             head.totals,
@@ -106,9 +136,13 @@ class Lifecycle:
             usage.completion_tokens if usage else 0,
             report.cost_usd,
         )
-        if head.active is not None and head.active.run_id == run.run_id:
+        if head.active is pending:
             head.active = None
-            self._start_next(ctx, ledger, at)
+            if head.queue:
+                following = head.queue.pop(0)
+                self.make_active(ctx, ledger, following, at)
+                self.hand_over(ctx, following, None)
+        return settled
 
     def watch_cancel(self, ctx: ObjectContext, run_id: str) -> None:
         """Settle a cancel that the workflow does not answer."""
@@ -135,15 +169,28 @@ class Lifecycle:
         """Whether the active run is past its deadline and the grace after it."""
         return pending.deadline is not None and at >= pending.deadline + self._settings.lost_grace
 
-    def _start_next(self, ctx: ObjectContext, ledger: Ledger, at: datetime) -> None:
-        if ledger.head.queue:
-            following = ledger.head.queue.pop(0)
-            self.activate(ctx, ledger, following, at)
+    def _append_answer(
+        self, ledger: Ledger, pending: PendingRun, report: FinishRunRequest, at: datetime
+    ) -> None:
+        ledger.append(
+            MESSAGE_COMPLETED,
+            at,
+            run_id=pending.run.run_id,
+            message_id=pending.answer_message_id,
+            attempt=report.attempt,
+            turn=pending.turn,
+            message=ChatMessage(
+                role=Role.assistant,
+                content=report.text,
+                model=report.model,
+                finish_reason=report.finish_reason,
+                partial=report.status != RunStatus.COMPLETED,
+            ),
+        )
 
     def _watch(self, ctx: ObjectContext, ledger: Ledger, deadline: datetime, at: datetime) -> None:
         due = deadline + self._settings.lost_grace
         ledger.head.watchdog_at = due
-        # A little after, so that the run is lost when the reminder comes.
         delay = max(due - at, timedelta(0)) + _AFTER
         send(ctx, check_run, CheckRunRequest(), key=ctx.key(), delay=delay)
 

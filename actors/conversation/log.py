@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from actors.conversation.contract.entry import ChatMessage, Event
-from actors.conversation.state import CONTENT, LOG, PAGE_SIZE, Entry, page_of
+from actors.conversation.state import CONTENT, LOG, PAGE_SIZE, Entry, Head, page_of
 from chassis.state import ReadContext, get_all
 
 # Pages read at once. Half of the entries bring a message, so 8 pages hold about 64 messages.
@@ -14,13 +14,13 @@ _ANSWER_BYTES = 4 * 1024 * 1024
 
 
 async def newest_first(
-    ctx: ReadContext, before: int, wanted: int, keep: Callable[[Entry], bool]
+    ctx: ReadContext, head: Head, before: int, wanted: int, keep: Callable[[Entry], bool]
 ) -> list[Entry]:
     """Up to `wanted` entries below sequence `before` that `keep` accepts, newest first."""
     page, found = page_of(before - 1), list[Entry]()
     while page >= 0 and len(found) < wanted:
         first = max(page - _wave(wanted - len(found)) + 1, 0)
-        for entry in reversed(await _entries(ctx, first, page)):
+        for entry in reversed(await _entries(ctx, head, first, page)):
             if entry.event.sequence < before and len(found) < wanted and keep(entry):
                 found.append(entry)
         page = first - 1
@@ -28,13 +28,14 @@ async def newest_first(
 
 
 async def oldest_first(
-    ctx: ReadContext, after: int, last: int, wanted: int, keep: Callable[[Entry], bool]
+    ctx: ReadContext, head: Head, after: int, wanted: int, keep: Callable[[Entry], bool]
 ) -> list[Entry]:
     """Up to `wanted` entries above sequence `after` that `keep` accepts, oldest first."""
     page, found = page_of(after + 1), list[Entry]()
-    while page <= page_of(last) and len(found) < wanted:
-        final = min(page + _wave(wanted - len(found)) - 1, page_of(last))
-        for entry in await _entries(ctx, page, final):
+    newest = page_of(head.last_sequence)
+    while page <= newest and len(found) < wanted:
+        final = min(page + _wave(wanted - len(found)) - 1, newest)
+        for entry in await _entries(ctx, head, page, final):
             if entry.event.sequence > after and len(found) < wanted and keep(entry):
                 found.append(entry)
         page = final + 1
@@ -70,9 +71,11 @@ def _wave(wanted: int) -> int:
     return min(wanted * 2 // PAGE_SIZE + 1, _WAVE)
 
 
-async def _entries(ctx: ReadContext, first: int, last: int) -> list[Entry]:
-    pages = await get_all(ctx, [LOG.of(number) for number in range(first, last + 1)])
-    return [entry for page in pages if page is not None for entry in page.entries]
+async def _entries(ctx: ReadContext, head: Head, first: int, last: int) -> list[Entry]:
+    full = head.last_sequence // PAGE_SIZE
+    pages = await get_all(ctx, [LOG.of(number) for number in range(first, min(last + 1, full))])
+    entries = [entry for page in pages if page is not None for entry in page.entries]
+    return entries + head.tail if last >= full else entries
 
 
 def _within_bounds(entries: list[Entry]) -> list[Entry]:

@@ -10,13 +10,15 @@ from chassis.state import StateKey
 
 
 class PendingRun(Message):
-    """A run that is active or waits. `turn` is the sequence of the message that it answers."""
+    """A run that is active or waits, with its record, which gets its own key when it is settled.
 
-    run_id: str
-    message_id: str = ""
+    turn: the sequence of the message that it answers.
+    answer_message_id: of the answer to come; the record has it once there is one.
+    """
+
+    run: Run
     turn: UInt32 = 0
     answer_message_id: str = ""
-    attempt: UInt32 = 0
     deadline: Timestamp | None = None
 
 
@@ -26,27 +28,6 @@ class Totals(Message):
     prompt_tokens: Int64 = 0
     completion_tokens: Int64 = 0
     cost_usd: str = ""
-
-
-class Head(Message):
-    """The small record that every command reads and writes.
-
-    opened: the request that created the thread, by which a repeat is known.
-    last_sequence: of the newest event.
-    watchdog_at: when the outstanding CheckRun will come, so that there is one at most.
-    """
-
-    version: UInt32 = 1
-    opened: OpenRequest
-    name: str = ""
-    created_at: Timestamp
-    settings: Settings | None = None
-    generation_config: GenerationConfig | None = None
-    last_sequence: UInt32 = 0
-    active: PendingRun | None = None
-    queue: list[PendingRun] = Field(default_factory=list[PendingRun])
-    totals: Totals = Field(default_factory=Totals)
-    watchdog_at: Timestamp | None = None
 
 
 class Entry(Message):
@@ -62,8 +43,34 @@ class Entry(Message):
     spilled_bytes: UInt32 = 0
 
 
+class Head(Message):
+    """The one record that every command reads and writes.
+
+    opened: the request that created the thread, by which a repeat is known.
+    last_sequence: of the newest event.
+    tail: the newest entries of the log, those that do not fill a page yet. They stand here so
+        that a command reads and writes one key, and a reader near the end needs no page.
+    watchdog_at: when the outstanding CheckRun will come, so that there is one at most.
+    touched_at: when the user's list last heard, or will hear, of activity here.
+    """
+
+    version: UInt32 = 1
+    opened: OpenRequest
+    name: str = ""
+    created_at: Timestamp
+    settings: Settings | None = None
+    generation_config: GenerationConfig | None = None
+    last_sequence: UInt32 = 0
+    tail: list[Entry] = Field(default_factory=list[Entry])
+    active: PendingRun | None = None
+    queue: list[PendingRun] = Field(default_factory=list[PendingRun])
+    totals: Totals = Field(default_factory=Totals)
+    watchdog_at: Timestamp | None = None
+    touched_at: Timestamp | None = None
+
+
 class Page(Message):
-    """Consecutive entries of the log."""
+    """A full page of the log; never written again."""
 
     entries: list[Entry] = Field(default_factory=list[Entry])
 
@@ -97,5 +104,5 @@ SPILL_BYTES = 4096
 
 
 def page_of(sequence: int) -> int:
-    """The page on which an event stands. Sequences count from 1, pages from 0."""
+    """The page on which an event stands once it is full. Sequences count from 1, pages from 0."""
     return (sequence - 1) // PAGE_SIZE

@@ -22,6 +22,8 @@ MAX_CHUNK_CHARS = 65_536
 _DELTA_SECONDS = 0.02
 """Live deltas are at least this far apart; what arrives between is sent together."""
 
+_ONE_PIECE_SECONDS = 0.003
+
 _log = logging.getLogger(__name__)
 
 
@@ -107,6 +109,11 @@ class LiveStream:
         while self._length <= offset and not self.over:
             self._grown.clear()
             await self._grown.wait()
+        if offset == 0 and not self.over:
+            # An answer that comes in one piece is one chunk, not a chunk and its end.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_ONE_PIECE_SECONDS):
+                    await self._over.wait()
 
     def read(self, offset: int) -> Chunk:
         """The text from `offset` on, at most MAX_CHUNK_CHARS of it."""

@@ -14,10 +14,10 @@ from restate import WorkflowContext
 from actors.conversation import contract as conversation
 from actors.conversation.contract.entry import Usage
 from actors.conversation.contract.run import (
-    BeginRunResponse,
     FinishRunRequest,
     RetryingRequest,
     RunStatus,
+    Work,
 )
 from chassis.calls import send
 from chassis.steps import attempt
@@ -86,9 +86,9 @@ class AnswerReader:
         self._conversation = conversation_key
         self._progress = _Progress()
 
-    async def read(self, work: BeginRunResponse, started_at: datetime) -> FinishRunRequest:
+    async def read(self, work: Work) -> FinishRunRequest:
         """Read until the answer is whole, stopped or failed for good, and say how it ended."""
-        request = model_request(work, started_at)
+        request = model_request(work)
         while True:
             chunk = await self._next_chunk(request)
             self._take_in(chunk, work.answer_message_id)
@@ -135,7 +135,7 @@ class AnswerReader:
             CHUNK.of(progress.chunks).set(self._ctx, stored)
             progress.chunks += 1
 
-    async def _retry(self, work: BeginRunResponse, chunk: Chunk, failure: RpcError) -> bool:
+    async def _retry(self, work: Work, chunk: Chunk, failure: RpcError) -> bool:
         """Whether to ask the model again; sleeps before it says yes."""
         progress = self._progress
         progress.failures += 1

@@ -4,15 +4,20 @@ from datetime import timedelta
 
 from pydantic import Field
 
+from actors.conversation.contract.run import Work
 from chassis.message import Message, UInt32
 from chassis.retries import LONG_RUNNING
 from chassis.rpc import Component, Kind
 
 
 class RunRequest(Message):
-    """Which thread the run belongs to, by its object key."""
+    """Which thread the run belongs to, by its object key, and its work.
+
+    work: left out where the run has no place among the streams yet; it waits for one, then asks.
+    """
 
     conversation: str
+    work: Work | None = None
 
 
 class RunResponse(Message):

@@ -94,21 +94,24 @@ class Generation:
     async def _generate(
         self, ctx: WorkflowContext, request: RunRequest, stop: Stop
     ) -> FinishRunRequest | None:
-        at = await self._admission.wait(ctx, stop)
-        if at is None:
-            return FinishRunRequest(
-                run_id=ctx.key(), status=RunStatus.CANCELLED, reason=stop.reason or ""
-            )
-        begin = BeginRunRequest(run_id=ctx.key(), at=at)
-        work = await call(ctx, conversation.begin_run, begin, key=request.conversation)
-        if not work.wanted:
+        work = request.work
+        if work is None:
+            at = await self._admission.wait(ctx, stop)
+            if at is None:
+                return FinishRunRequest(
+                    run_id=ctx.key(), status=RunStatus.CANCELLED, reason=stop.reason or ""
+                )
+            begin = BeginRunRequest(run_id=ctx.key(), at=at)
+            begun = await call(ctx, conversation.begin_run, begin, key=request.conversation)
+            work = begun.work
+        if work is None:
             await self._streams.close(ctx.key())
             return None
         self._audience.start(ctx.key(), request.conversation, work.answer_message_id)
         reader = AnswerReader(
             ctx, self._streams, self._audience, self._settings, stop, request.conversation
         )
-        return await reader.read(work, at)
+        return await reader.read(work)
 
 
 def _failed(run_id: str, error: RpcError) -> FinishRunRequest:

@@ -1,8 +1,6 @@
 """From a run's work to the model's request."""
 
-from datetime import datetime
-
-from actors.conversation.contract.run import BeginRunResponse, ContextMessage
+from actors.conversation.contract.run import ContextMessage, Work
 from actors.conversation.contract.thread import (
     GenerationConfig,
     ResponseFormat,
@@ -11,10 +9,12 @@ from actors.conversation.contract.thread import (
 from services.openrouter.wire import ChatMessage, ChatRequest, FilePart, ImagePart, TextPart
 
 
-def model_request(work: BeginRunResponse, started_at: datetime) -> ChatRequest:
+def model_request(work: Work) -> ChatRequest:
     """The call that answers `work`, bounded by what is left of the run's deadline."""
     config = work.generation_config or GenerationConfig()
-    remaining = (work.deadline - started_at).total_seconds() if work.deadline else None
+    remaining = None
+    if work.deadline is not None and work.started_at is not None:
+        remaining = (work.deadline - work.started_at).total_seconds()
     return ChatRequest(
         model=config.model,
         messages=tuple(map(_message, work.context)),

@@ -88,14 +88,20 @@ class ContextMessage(Message):
     parts: list[ContentPart] = Field(default_factory=list[ContentPart])
 
 
-class BeginRunResponse(Message):
-    """The work of a run, or `wanted` false when it was settled meanwhile."""
+class Work(Message):
+    """What a run is to do: ask a model, by its deadline, with this context."""
 
-    wanted: bool = False
     answer_message_id: str = ""
     deadline: Timestamp | None = None
+    started_at: Timestamp | None = None
     generation_config: GenerationConfig | None = None
     context: list[ContextMessage] = Field(default_factory=list[ContextMessage])
+
+
+class BeginRunResponse(Message):
+    """The work of a run; none when it was settled meanwhile."""
+
+    work: Work | None = None
 
 
 class RetryingRequest(Message):

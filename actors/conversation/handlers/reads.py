@@ -13,6 +13,7 @@ from actors.conversation.contract.run import (
     ListRunsResponse,
     Run,
 )
+from actors.conversation.ledger import pending_run, run_record
 from actors.conversation.state import HEAD, RUN, Entry, Head
 from chassis.identity import key_segments
 from chassis.paging import PAGE_TOKEN_INVALID
@@ -35,8 +36,7 @@ class Reads:
     @implements(contract.get_run)
     async def get_run(self, ctx: ObjectSharedContext, request: GetRunRequest) -> Run:
         """Read the record of a run."""
-        await _head(ctx)
-        run = await RUN.of(request.run_id).get(ctx)
+        run = await run_record(ctx, await _head(ctx), request.run_id)
         if run is None:
             raise contract.RUN_NOT_FOUND.error()
         return run
@@ -49,11 +49,10 @@ class Reads:
         head = await _head(ctx)
         wanted = request.page_size or _DEFAULT_PAGE
         before = _sequence(request.page_token, default=head.last_sequence + 1)
-        entries = await log.newest_first(ctx, before, wanted + 1, _opens_run)
+        entries = await log.newest_first(ctx, head, before, wanted + 1, _opens_run)
         shown = entries[:wanted]
-        runs = await get_all(ctx, [RUN.of(entry.event.run_id) for entry in shown])
         return ListRunsResponse(
-            runs=[run for run in runs if run is not None],
+            runs=await _records(ctx, head, [entry.event.run_id for entry in shown]),
             next_page_token=_token(shown, more=len(entries) > wanted),
         )
 
@@ -67,13 +66,13 @@ class Reads:
             raise contract.BEYOND_END.error()
         conversation_key = key_segments(ctx.key())[-1]
         entries = await log.oldest_first(
-            ctx, request.after, head.last_sequence, request.limit, lambda entry: True
+            ctx, head, request.after, request.limit, lambda entry: True
         )
         active = head.active
         return ReadEventsResponse(
             events=[log.event_of(entry, conversation_key) for entry in entries],
             last_sequence=head.last_sequence,
-            active_run_id=active.run_id if active else "",
+            active_run_id=active.run.run_id if active else "",
             active_message_id=active.answer_message_id if active else "",
         )
 
@@ -85,13 +84,11 @@ async def message_page(
     wanted = request.page_size or _DEFAULT_PAGE
     if request.oldest_first:
         after = _sequence(request.page_token, default=0)
-        entries = await log.oldest_first(
-            ctx, after, head.last_sequence, wanted + 1, log.brings_message
-        )
+        entries = await log.oldest_first(ctx, head, after, wanted + 1, log.brings_message)
         more = len(entries) > wanted or _cut_short(entries, head.last_sequence)
     else:
         before = _sequence(request.page_token, default=head.last_sequence + 1)
-        entries = await log.newest_first(ctx, before, wanted + 1, log.brings_message)
+        entries = await log.newest_first(ctx, head, before, wanted + 1, log.brings_message)
         more = len(entries) > wanted or _cut_short(entries, 1)
     shown = entries[:wanted]
     return ListMessagesResponse(
@@ -104,6 +101,14 @@ async def _head(ctx: ObjectSharedContext) -> Head:
     if head is None:
         raise contract.THREAD_NOT_FOUND.error()
     return head
+
+
+async def _records(ctx: ObjectSharedContext, head: Head, run_ids: list[str]) -> list[Run]:
+    pending = {run_id: pending_run(head, run_id) for run_id in run_ids}
+    settled = [run_id for run_id in run_ids if pending[run_id] is None]
+    kept = dict(zip(settled, await get_all(ctx, [RUN.of(r) for r in settled]), strict=True))
+    found = [p.run if (p := pending[run_id]) else kept[run_id] for run_id in run_ids]
+    return [run for run in found if run is not None]
 
 
 def _opens_run(entry: Entry) -> bool:

@@ -6,8 +6,8 @@ because a workflow that was thought dead may still speak.
 
 from restate import ObjectContext
 
-from actors.conversation import contract, log, turn
-from actors.conversation.contract.entry import RUN_RETRYING, RUN_STARTED
+from actors.conversation import contract
+from actors.conversation.contract.entry import RUN_RETRYING
 from actors.conversation.contract.run import (
     BeginRunRequest,
     BeginRunResponse,
@@ -18,8 +18,7 @@ from actors.conversation.contract.run import (
     RunStatus,
 )
 from actors.conversation.ledger import Ledger
-from actors.conversation.lifecycle import SETTLED, Lifecycle
-from actors.conversation.settings import ConversationSettings
+from actors.conversation.lifecycle import Lifecycle
 from chassis.serve import implements
 from chassis.steps import now
 from errors import wire
@@ -28,78 +27,48 @@ from errors import wire
 class Reports:
     """Moves runs on behalf of their workflows."""
 
-    def __init__(self, settings: ConversationSettings, lifecycle: Lifecycle) -> None:
-        self._settings = settings
+    def __init__(self, lifecycle: Lifecycle) -> None:
         self._lifecycle = lifecycle
 
     @implements(contract.begin_run)
     async def begin_run(self, ctx: ObjectContext, request: BeginRunRequest) -> BeginRunResponse:
-        """Hand out a run's context and tell readers that it started."""
+        """Hand out a run's work and tell readers that it started."""
         ledger = await Ledger.open(ctx)
-        active = ledger.head.active
-        run = await ledger.run(request.run_id)
-        if active is None or active.run_id != request.run_id or run is None:
+        active = ledger.active(request.run_id)
+        if active is None:
             return BeginRunResponse()
-        if run.cancel_requested:
+        if active.run.cancel_requested:
             report = FinishRunRequest(
-                run_id=run.run_id, status=RunStatus.CANCELLED, reason="cancelled"
+                run_id=request.run_id, status=RunStatus.CANCELLED, reason="cancelled"
             )
-            self._lifecycle.settle(ctx, ledger, run, active, report, request.at)
+            self._lifecycle.settle(ctx, ledger, active, report, request.at)
             ledger.save()
             self._lifecycle.announce(ctx, ledger)
             return BeginRunResponse()
-        settings = ledger.head.settings
-        keep_last = (settings.keep_last if settings else 0) or self._settings.keep_last
-        entries = await log.newest_first(
-            ctx,
-            ledger.head.last_sequence + 1,
-            keep_last,
-            lambda entry: turn.belongs_to_context(entry, active.turn),
-        )
-        active.attempt = 1
-        run.started_at = request.at
-        run.attempts = 1
-        ledger.append(
-            RUN_STARTED,
-            request.at,
-            run_id=run.run_id,
-            message_id=active.answer_message_id,
-            attempt=1,
-            turn=active.turn,
-        )
-        ledger.keep(run)
+        active.run.started_at = request.at
+        work = await self._lifecycle.work(ctx, ledger, active)
+        self._lifecycle.start(ledger, active, request.at)
         ledger.save()
         self._lifecycle.announce(ctx, ledger)
-        return BeginRunResponse(
-            wanted=True,
-            answer_message_id=active.answer_message_id,
-            deadline=active.deadline,
-            generation_config=run.generation_config,
-            context=turn.context_of(entries, settings.system_prompt if settings else ""),
-        )
+        return BeginRunResponse(work=work)
 
     @implements(contract.report_retrying)
     async def report_retrying(self, ctx: ObjectContext, request: RetryingRequest) -> Done:
         """Tell readers that the text of the attempt before is void."""
         ledger = await Ledger.open(ctx)
-        active = ledger.head.active
-        run = await ledger.run(request.run_id)
-        if active is None or active.run_id != request.run_id or run is None:
+        active = ledger.active(request.run_id)
+        if active is None or request.attempt <= active.run.attempts:
             return Done()
-        if request.attempt <= active.attempt:
-            return Done()
-        active.attempt = request.attempt
-        run.attempts = request.attempt
+        active.run.attempts = request.attempt
         ledger.append(
             RUN_RETRYING,
             request.at,
-            run_id=run.run_id,
+            run_id=request.run_id,
             message_id=active.answer_message_id,
             attempt=request.attempt,
             turn=active.turn,
             error=request.error,
         )
-        ledger.keep(run)
         ledger.save()
         self._lifecycle.announce(ctx, ledger)
         return Done()
@@ -108,14 +77,11 @@ class Reports:
     async def finish_run(self, ctx: ObjectContext, request: FinishRunRequest) -> Done:
         """Settle a run as its workflow reports, and start the next of the queue."""
         ledger = await Ledger.open(ctx)
-        active = ledger.head.active
-        run = await ledger.run(request.run_id)
-        if active is None or active.run_id != request.run_id or run is None:
-            return Done()
-        if request.attempt < active.attempt or run.status in SETTLED:
+        active = ledger.active(request.run_id)
+        if active is None or 0 < request.attempt < active.run.attempts:
             return Done()
         at = request.at or await now(ctx)
-        self._lifecycle.settle(ctx, ledger, run, active, request, at)
+        self._lifecycle.settle(ctx, ledger, active, request, at)
         ledger.save()
         self._lifecycle.announce(ctx, ledger)
         return Done()
@@ -127,23 +93,21 @@ class Reports:
         at = await now(ctx)
         active = ledger.head.active
         report = None
-        if request.cancelled_run_id:
-            if active is not None and active.run_id == request.cancelled_run_id:
-                report = FinishRunRequest(
-                    run_id=active.run_id, status=RunStatus.CANCELLED, reason="cancelled"
-                )
-        elif active is not None and self._lifecycle.lost(active, at):
-            envelope = wire.to_envelope(contract.RUN_LOST.error())
+        if active is not None and request.cancelled_run_id == active.run.run_id:
             report = FinishRunRequest(
-                run_id=active.run_id, status=RunStatus.FAILED, error=envelope["error"]
+                run_id=active.run.run_id, status=RunStatus.CANCELLED, reason="cancelled"
             )
+        elif active is not None and not request.cancelled_run_id:
+            report = self._lost(active.run.run_id) if self._lifecycle.lost(active, at) else None
         if report is not None and active is not None:
-            run = await ledger.run(active.run_id)
-            assert run is not None, "a run that is active has a record"
-            report.attempt = active.attempt
-            self._lifecycle.settle(ctx, ledger, run, active, report, at)
+            report.attempt = active.run.attempts
+            self._lifecycle.settle(ctx, ledger, active, report, at)
         if not request.cancelled_run_id:
             self._lifecycle.watch_again(ctx, ledger, at)
         ledger.save()
         self._lifecycle.announce(ctx, ledger)
         return Done()
+
+    def _lost(self, run_id: str) -> FinishRunRequest:
+        envelope = wire.to_envelope(contract.RUN_LOST.error())
+        return FinishRunRequest(run_id=run_id, status=RunStatus.FAILED, error=envelope["error"])

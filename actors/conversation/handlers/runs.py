@@ -1,12 +1,11 @@
 """What clients do with runs: send a message, cancel a run."""
 
 import hashlib
-from datetime import datetime
 
 from restate import ObjectContext
 
-from actors.conversation import contract, turn
-from actors.conversation.acceptance import Acceptance
+from actors.conversation import activity, contract, turn
+from actors.conversation.acceptance import Acceptance, Accepting
 from actors.conversation.contract.entry import MESSAGE_CREATED, ChatMessage
 from actors.conversation.contract.run import (
     CancelRunRequest,
@@ -17,13 +16,11 @@ from actors.conversation.contract.run import (
     SendMessageResponse,
 )
 from actors.conversation.contract.thread import GenerationConfig
-from actors.conversation.ledger import Ledger
-from actors.conversation.lifecycle import SETTLED, Lifecycle
+from actors.conversation.ledger import Ledger, run_record
+from actors.conversation.lifecycle import Lifecycle
 from actors.conversation.settings import ConversationSettings
-from actors.conversation.state import SENT, PendingRun, Sent
-from actors.conversation_manager import contract as manager
+from actors.conversation.state import SENT, Head, PendingRun, Sent
 from chassis.calls import send
-from chassis.identity import key_segments, object_key
 from chassis.serve import implements
 from chassis.steps import new_id, now
 from workflows.generation import contract as generation
@@ -33,10 +30,10 @@ class Runs:
     """Starting and stopping runs on behalf of clients."""
 
     def __init__(
-        self, settings: ConversationSettings, acceptance: Acceptance, lifecycle: Lifecycle
+        self, settings: ConversationSettings, accepting: Accepting, lifecycle: Lifecycle
     ) -> None:
         self._settings = settings
-        self._acceptance = acceptance
+        self._accepting = accepting
         self._lifecycle = lifecycle
 
     @implements(contract.send_message)
@@ -46,25 +43,79 @@ class Runs:
         """Append a message and start, or queue, the run that answers it."""
         ledger = await Ledger.open(ctx)
         head = ledger.head
-        repeated = await self._repeated(ctx, ledger, request)
+        repeated = await self._repeated(ctx, head, request)
         if repeated is not None:
             return repeated
         if len(head.queue) >= self._settings.queue_limit:
             raise contract.QUEUE_FULL.error()
         config = self._config(head.generation_config, request.generation_config)
-        at = await self._acceptance.check(ctx, config)
+        accepted = await self._accepting.check(ctx, config, start=head.active is None)
 
+        pending = self._append(ctx, ledger, request, config, accepted)
+        run = pending.run
+        if head.active is not None:
+            head.queue.append(pending)
+        else:
+            await self._start(ctx, ledger, pending, accepted)
+        if request.client_message_id:
+            sent = Sent(run_id=run.run_id, message_id=run.message_id, digest=_digest(request))
+            SENT.of(request.client_message_id).set(ctx, sent)
+        activity.tell(ctx, head, accepted.at)
+        ledger.save()
+        self._lifecycle.announce(ctx, ledger)
+        return SendMessageResponse(run_id=run.run_id, status=run.status, message_id=run.message_id)
+
+    @implements(contract.cancel_run)
+    async def cancel_run(self, ctx: ObjectContext, request: CancelRunRequest) -> Run:
+        """Stop a run: at once when it is queued, by its workflow when it is active."""
+        ledger = await Ledger.open(ctx)
+        head = ledger.head
+        reason = request.reason or "cancelled by the user"
+        waiting = next((p for p in head.queue if p.run.run_id == request.run_id), None)
+        if waiting is not None:
+            at = await now(ctx)
+            head.queue.remove(waiting)
+            waiting.run.cancel_requested = True
+            report = FinishRunRequest(
+                run_id=request.run_id, status=RunStatus.CANCELLED, reason=reason
+            )
+            run = self._lifecycle.settle(ctx, ledger, waiting, report, at)
+            ledger.save()
+            self._lifecycle.announce(ctx, ledger)
+            return run
+        active = ledger.active(request.run_id)
+        if active is None:
+            settled = await run_record(ctx, head, request.run_id)
+            if settled is None:
+                raise contract.RUN_NOT_FOUND.error()
+            return settled
+        if not active.run.cancel_requested:
+            active.run.cancel_requested = True
+            ledger.save()
+            stop = generation.StopRequest(reason=reason)
+            send(ctx, generation.stop, stop, key=request.run_id)
+            self._lifecycle.watch_cancel(ctx, request.run_id)
+        return active.run
+
+    def _append(
+        self,
+        ctx: ObjectContext,
+        ledger: Ledger,
+        request: SendMessageRequest,
+        config: GenerationConfig,
+        accepted: Acceptance,
+    ) -> PendingRun:
+        said = request.user_message
         run = Run(
-            run_id=new_id(ctx, "run", at),
-            message_id=new_id(ctx, "msg", at),
-            status=RunStatus.QUEUED if head.active else RunStatus.RUNNING,
-            created_at=at,
+            run_id=accepted.run_id,
+            message_id=new_id(ctx, "msg", accepted.at),
+            status=RunStatus.QUEUED,
+            created_at=accepted.at,
             generation_config=config,
         )
-        said = request.user_message
         sequence = ledger.append(
             MESSAGE_CREATED,
-            at,
+            accepted.at,
             run_id=run.run_id,
             message_id=run.message_id,
             message=ChatMessage(
@@ -74,46 +125,20 @@ class Runs:
                 client_message_id=request.client_message_id,
             ),
         )
-        pending = PendingRun(run_id=run.run_id, message_id=run.message_id, turn=sequence)
-        if head.active:
-            head.queue.append(pending)
-        else:
-            self._lifecycle.activate(ctx, ledger, pending, at)
-        if request.client_message_id:
-            sent = Sent(run_id=run.run_id, message_id=run.message_id, digest=_digest(request))
-            SENT.of(request.client_message_id).set(ctx, sent)
-        ledger.keep(run)
-        ledger.save()
-        _touch(ctx, at)
-        self._lifecycle.announce(ctx, ledger)
-        return SendMessageResponse(run_id=run.run_id, status=run.status, message_id=run.message_id)
+        return PendingRun(run=run, turn=sequence)
 
-    @implements(contract.cancel_run)
-    async def cancel_run(self, ctx: ObjectContext, request: CancelRunRequest) -> Run:
-        """Stop a run: at once when it is queued, by its workflow when it is active."""
-        ledger = await Ledger.open(ctx)
-        run = await ledger.run(request.run_id)
-        if run is None:
-            raise contract.RUN_NOT_FOUND.error()
-        if run.status in SETTLED or run.cancel_requested:
-            return run
-        reason = request.reason or "cancelled by the user"
-        waiting = next((p for p in ledger.head.queue if p.run_id == run.run_id), None)
-        if waiting is not None:
-            at = await now(ctx)
-            ledger.head.queue.remove(waiting)
-            report = FinishRunRequest(run_id=run.run_id, status=RunStatus.CANCELLED, reason=reason)
-            run.cancel_requested = True
-            self._lifecycle.settle(ctx, ledger, run, waiting, report, at)
-            ledger.save()
-            self._lifecycle.announce(ctx, ledger)
-            return await ledger.run(run.run_id) or run
-        run.cancel_requested = True
-        ledger.keep(run)
-        stop = generation.StopRequest(reason=reason)
-        send(ctx, generation.stop, stop, key=run.run_id)
-        self._lifecycle.watch_cancel(ctx, run.run_id)
-        return run
+    async def _start(
+        self, ctx: ObjectContext, ledger: Ledger, pending: PendingRun, accepted: Acceptance
+    ) -> None:
+        """Start a run that waits for no other. With a place among the streams it starts here,
+        which saves its workflow two questions; without one its workflow waits for it."""
+        self._lifecycle.make_active(ctx, ledger, pending, accepted.at)
+        work = None
+        if accepted.admitted:
+            pending.run.started_at = accepted.at
+            work = await self._lifecycle.work(ctx, ledger, pending)
+            self._lifecycle.start(ledger, pending, accepted.at)
+        self._lifecycle.hand_over(ctx, pending, work)
 
     def _config(
         self, of_thread: GenerationConfig | None, of_message: GenerationConfig | None
@@ -123,7 +148,7 @@ class Runs:
         return turn.merged(turn.merged(platform, of_thread), of_message)
 
     async def _repeated(
-        self, ctx: ObjectContext, ledger: Ledger, request: SendMessageRequest
+        self, ctx: ObjectContext, head: Head, request: SendMessageRequest
     ) -> SendMessageResponse | None:
         """The answer that this client_message_id got before."""
         if not request.client_message_id:
@@ -133,18 +158,11 @@ class Runs:
             return None
         if sent.digest != _digest(request):
             raise contract.MESSAGE_ID_REUSED.error()
-        run = await ledger.run(sent.run_id)
+        run = await run_record(ctx, head, sent.run_id)
         assert run is not None, "a run that was accepted has a record"
         return SendMessageResponse(
             run_id=sent.run_id, status=run.status, message_id=sent.message_id
         )
-
-
-def _touch(ctx: ObjectContext, at: datetime) -> None:
-    """Move the thread to the front of its user's list."""
-    tenant, user, conversation_key = key_segments(ctx.key())
-    touch = manager.TouchRequest(conversation_key=conversation_key, at=at)
-    send(ctx, manager.touch, touch, key=object_key(tenant, user))
 
 
 def _digest(request: SendMessageRequest) -> str:

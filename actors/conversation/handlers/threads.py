@@ -3,7 +3,7 @@
 from restate import ObjectContext, ObjectSharedContext
 
 from actors.conversation import contract
-from actors.conversation.acceptance import Acceptance
+from actors.conversation.acceptance import Accepting
 from actors.conversation.contract.entry import Usage
 from actors.conversation.contract.run import ListMessagesRequest
 from actors.conversation.contract.thread import (
@@ -22,15 +22,15 @@ from chassis.serve import implements
 class Threads:
     """The thread as a whole."""
 
-    def __init__(self, acceptance: Acceptance) -> None:
-        self._acceptance = acceptance
+    def __init__(self, accepting: Accepting) -> None:
+        self._accepting = accepting
 
     @implements(contract.open_thread)
     async def open(self, ctx: ObjectContext, request: OpenRequest) -> OpenResponse:
         """Create the thread; a repeat with the same content finds it open."""
         head = await HEAD.get(ctx)
         if head is None:
-            at = await self._acceptance.check(ctx, request.generation_config)
+            at = (await self._accepting.check(ctx, request.generation_config)).at
             head = Head(
                 opened=request,
                 name=request.name,
@@ -62,8 +62,8 @@ class Threads:
             created_at=head.created_at,
             messages=page.messages[::-1],
             next_page_token=page.next_page_token,
-            active_run_id=head.active.run_id if head.active else "",
-            queued_run_ids=[pending.run_id for pending in head.queue],
+            active_run_id=head.active.run.run_id if head.active else "",
+            queued_run_ids=[pending.run.run_id for pending in head.queue],
             generation_config=head.generation_config,
             settings=head.settings,
             metadata=head.opened.metadata,
