@@ -6,7 +6,7 @@ of the edge would get.
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import TypeVar
 from urllib.parse import quote
@@ -110,7 +110,7 @@ def server(lane: bool) -> Iterator[RestateServer]:
 
 
 @asynccontextmanager
-async def staged(server: RestateServer) -> AsyncIterator[ServerStage]:
+async def staged(server: RestateServer) -> AsyncGenerator[ServerStage]:
     """A stage on the running loop, to which the ingress' connections belong."""
     ingress = Ingress(server.ingress_url, _SECONDS)
     try:

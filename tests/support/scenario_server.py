@@ -23,7 +23,7 @@ _REPLAY = "SCENARIOS_FORCE_REPLAY"
 def handlers() -> object:
     """The endpoint, for granian to load by name."""
     # The SDK takes SIGTERM for itself on the first request, and granian would never end then.
-    cast("Any", restate.server).install_shutdown_hook = lambda *_args, **_kwargs: None
+    cast("Any", restate.server).install_shutdown_hook = _leave_signals_alone
     return restate.app(
         services=[
             restate_service(
@@ -35,6 +35,10 @@ def handlers() -> object:
             for each in scenario_parts.registered()
         ]
     )
+
+
+def _leave_signals_alone(*_args: object, **_kwargs: object) -> None:
+    """In place of the SDK's hook."""
 
 
 @contextmanager
