@@ -7,6 +7,8 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
+
 from devstack.keys import MEMBER_SCOPES, SecretKey
 from devstack.processes import Command, Process, accepts_connections, free_port
 from devstack.restate import RestateOptions, RestateServer
@@ -24,13 +26,14 @@ class ProbeStack:
         self.carol = SecretKey(tenant_id="globex", user_id="carol")
         self.reader = SecretKey(tenant_id="acme", user_id="ron", scopes=("conversations:read",))
         self._folder = folder
+        self._http = httpx.Client(timeout=10, trust_env=False, verify=False)
         self._environment = dict(environment)
         self.restate = RestateServer(
             RestateOptions(folder / "restate", folder / "restate.log", fsync=False)
         )
         self.handlers_port, self.edge_port, self.private_port = (free_port() for _ in range(3))
-        self.handlers = self._server("handlers", self.handlers_port, "2")
-        self.edge = self._server("edge", self.edge_port, "1")
+        self.handlers = self._server("handlers", self.handlers_port, "asginl", "2")
+        self.edge = self._server("edge", self.edge_port, "asgi", "1")
         self.base_url = f"http://127.0.0.1:{self.edge_port}"
         self.private_url = f"http://127.0.0.1:{self.private_port}"
 
@@ -49,12 +52,24 @@ class ProbeStack:
         process.wait_ready(lambda: accepts_connections(port), START_SECONDS)
 
     def stop(self) -> None:
-        """End everything."""
+        """End everything. The SDK takes SIGTERM from the handlers' server, so those are killed."""
+        self._http.close()
         self.edge.stop()
-        self.handlers.stop()
         self.restate.close()
+        self.handlers.kill()
 
-    def _server(self, name: str, port: int, http: str) -> Process:
+    def forwarded(self) -> float:
+        """How many requests the edge has sent to the ingress since it started."""
+        return self.metric("edge_ingress_requests_total")
+
+    def metric(self, name: str) -> float:
+        """One sample of the edge's metrics, by its name with labels; 0 before the first."""
+        for line in self._http.get(f"{self.private_url}/metrics").text.splitlines():
+            if line.startswith(f"{name} "):
+                return float(line.split()[-1])
+        return 0.0
+
+    def _server(self, name: str, port: int, interface: str, http: str) -> Process:
         keys = (self.alice, self.bob, self.carol, self.reader)
         settings = {
             "PYTHONPATH": str(Path(__file__).parents[2]),
@@ -67,7 +82,7 @@ class ProbeStack:
             **self._environment,
         }
         command = (
-            sys.executable, "-m", "granian", "--interface", "asgi", "--http", http,
+            sys.executable, "-m", "granian", "--interface", interface, "--http", http,
             "--host", "127.0.0.1", "--port", str(port), "--loop", "uvloop", "--no-access-log",
             "--workers-kill-timeout", "10", "--factory", f"tests.support.probe_servers:{name}",
         )  # fmt: skip

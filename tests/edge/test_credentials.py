@@ -1,0 +1,320 @@
+"""Whoever cannot prove who they are is told 401, whoever may not is told 403, and Restate hears
+of neither."""
+
+import hmac
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from jwt.utils import base64url_encode
+
+from devstack.issuer import Issuer, serving
+from edge import reasons
+from errors import Reason
+from tests.support.edges import EdgeUnderTest, error_of, outcome_of, running_edge
+from tests.support.ingress import FakeIngress, fake_ingress
+
+pytestmark = pytest.mark.anyio
+
+ECHO = "/api/v1/probe/echo"
+NEWCOMER = "/api/v1/probe/newcomer"
+TENANT: dict[str, Any] = {"tenant_id": "acme", "role": "admin"}
+
+
+@pytest.fixture(scope="module")
+async def issuer(anyio_backend: str) -> AsyncIterator[Issuer]:
+    async with serving(Issuer()) as issuer:
+        yield issuer
+
+
+@pytest.fixture
+async def ingress() -> AsyncIterator[FakeIngress]:
+    async with fake_ingress() as ingress:
+        yield ingress
+
+
+@pytest.fixture
+async def edge(issuer: Issuer, ingress: FakeIngress) -> AsyncIterator[EdgeUnderTest]:
+    async with running_edge(ingress, issuer) as edge:
+        yield edge
+
+
+async def _refused(
+    edge: EdgeUnderTest, ingress: FakeIngress, headers: Any, reason: Reason, path: str = ECHO
+) -> None:
+    answer = await edge.anonymous(path, headers=headers)
+    error = error_of(answer)
+    assert (error.code, error.reason) == (reason.code, reason.word)
+    assert outcome_of(answer) == "NOT_STARTED"
+    assert ("www-authenticate" in answer.headers) == (answer.status_code == 401)
+    assert ingress.seen == []
+
+
+MALFORMED: dict[str, tuple[list[tuple[str, str | bytes]], Reason]] = {
+    "none": ([], reasons.CREDENTIALS_MISSING),
+    "empty_key": ([("x-api-key", "")], reasons.CREDENTIALS_INVALID),
+    "unknown_key": ([("x-api-key", "sk_unknown")], reasons.CREDENTIALS_INVALID),
+    "key_without_prefix": ([("x-api-key", "unknown")], reasons.CREDENTIALS_INVALID),
+    "key_of_100_kb": ([("x-api-key", "sk_" + "a" * 100_000)], reasons.CREDENTIALS_INVALID),
+    "key_not_ascii": ([("x-api-key", "sk_ä".encode())], reasons.CREDENTIALS_INVALID),
+    "key_not_utf8": ([("x-api-key", b"sk_\xff\xfe")], reasons.CREDENTIALS_INVALID),
+    "publishable_alone": ([("x-api-key", "pk_x")], reasons.CREDENTIALS_INCOMPLETE),
+    "publishable_unknown": (
+        [("x-api-key", "pk_x"), ("authorization", "Bearer x")],
+        reasons.CREDENTIALS_INVALID,
+    ),
+    "key_twice": (
+        [("x-api-key", "sk_a"), ("x-api-key", "sk_b")],
+        reasons.CREDENTIALS_AMBIGUOUS,
+    ),
+    "token_twice": (
+        [("authorization", "Bearer a"), ("authorization", "Bearer b")],
+        reasons.CREDENTIALS_AMBIGUOUS,
+    ),
+    "secret_key_and_token": (
+        [("x-api-key", "sk_a"), ("authorization", "Bearer b")],
+        reasons.CREDENTIALS_AMBIGUOUS,
+    ),
+    "basic": ([("authorization", "Basic dTpw")], reasons.CREDENTIALS_INVALID),
+    "bearer_without_token": ([("authorization", "Bearer ")], reasons.CREDENTIALS_INVALID),
+    "bearer_with_two_tokens": ([("authorization", "Bearer a b")], reasons.CREDENTIALS_INVALID),
+    "token_that_is_no_jwt": ([("authorization", "Bearer abc")], reasons.CREDENTIALS_INVALID),
+    "token_of_dots": ([("authorization", "Bearer ...")], reasons.CREDENTIALS_INVALID),
+    "token_of_100_kb": (
+        [("authorization", "Bearer " + "a." * 50_000)],
+        reasons.CREDENTIALS_INVALID,
+    ),
+    "token_not_ascii": ([("authorization", "Bearer ä".encode())], reasons.CREDENTIALS_INVALID),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+async def test_a_malformed_credential_is_refused(
+    edge: EdgeUnderTest, ingress: FakeIngress, case: str
+) -> None:
+    headers, reason = MALFORMED[case]
+    await _refused(edge, ingress, headers, reason)
+
+
+async def test_a_valid_key_sent_twice_is_refused(edge: EdgeUnderTest, ingress: FakeIngress) -> None:
+    key = ("x-api-key", edge.alice.key)
+    await _refused(edge, ingress, [key, key], reasons.CREDENTIALS_AMBIGUOUS)
+
+
+async def test_two_valid_credentials_of_different_tenants_are_refused(
+    edge: EdgeUnderTest, ingress: FakeIngress, issuer: Issuer
+) -> None:
+    token = issuer.token(tenant_id="globex", role="admin")
+    headers = [("x-api-key", edge.alice.key), ("authorization", f"Bearer {token}")]
+    await _refused(edge, ingress, headers, reasons.CREDENTIALS_AMBIGUOUS)
+
+
+def _unsigned(issuer: Issuer) -> str:
+    return jwt.encode(
+        issuer.claims(**TENANT), "", algorithm="none", headers={"kid": issuer.key.kid}
+    )
+
+
+def _signed_with_the_public_key(issuer: Issuer) -> str:
+    # The public key as text is the secret that a verifier confused about algorithms would use.
+    public = issuer.key.private.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    head = base64url_encode(b'{"alg":"HS256","typ":"JWT","kid":"%s"}' % issuer.key.kid.encode())
+    body = issuer.token(**TENANT).split(".")[1].encode()
+    signature = base64url_encode(hmac.digest(public, head + b"." + body, "sha256"))
+    return b".".join((head, body, signature)).decode()
+
+
+def _tampered(issuer: Issuer) -> str:
+    head, _, signature = issuer.token(**TENANT).split(".")
+    body = issuer.token(tenant_id="globex", role="owner").split(".")[1]
+    return f"{head}.{body}.{signature}"
+
+
+def _of_another_key(issuer: Issuer) -> str:
+    stranger = Issuer(issuer.url)
+    return stranger.token({"kid": issuer.key.kid}, **TENANT)
+
+
+def _now() -> int:
+    return int(time.time())
+
+
+WRONG_TOKENS: dict[str, tuple[Callable[[Issuer], str], Reason | None]] = {
+    "expired": (lambda i: i.token(exp=_now() - 31, **TENANT), reasons.TOKEN_EXPIRED),
+    "not_yet_valid": (lambda i: i.token(nbf=_now() + 60, **TENANT), None),
+    "issued_in_the_future": (lambda i: i.token(iat=_now() + 600, **TENANT), None),
+    "wrong_issuer": (lambda i: i.token(iss="https://elsewhere.example", **TENANT), None),
+    "wrong_audience": (lambda i: i.token(aud="another", **TENANT), None),
+    "no_expiry": (lambda i: i.token(exp=None, **TENANT), None),
+    "expiry_of_the_wrong_type": (lambda i: i.token(exp="soon", **TENANT), None),
+    "no_audience": (lambda i: i.token(aud=None, **TENANT), None),
+    "no_subject": (lambda i: i.token(sub=None, **TENANT), None),
+    "empty_subject": (lambda i: i.token(sub="", **TENANT), None),
+    "subject_with_a_namespace": (lambda i: i.token(sub="ns1:user", **TENANT), None),
+    "subject_with_a_line_break": (lambda i: i.token(sub="user\r\nx: y", **TENANT), None),
+    "subject_too_long": (lambda i: i.token(sub="u" * 256, **TENANT), None),
+    "algorithm_none": (_unsigned, None),
+    "hmac_with_the_public_key": (_signed_with_the_public_key, None),
+    "tampered_claims": (_tampered, None),
+    "signed_by_a_stranger": (_of_another_key, None),
+    "header_jku": (lambda i: i.token({"jku": f"{i.url}/jwks"}, **TENANT), None),
+    "header_x5u": (lambda i: i.token({"x5u": f"{i.url}/jwks"}, **TENANT), None),
+    "header_jwk": (lambda i: i.token({"jwk": i.key.public_jwk()}, **TENANT), None),
+    "header_crit": (lambda i: i.token({"crit": ["exp"]}, **TENANT), None),
+    "unknown_kid": (lambda i: i.token({"kid": "nobody"}, **TENANT), None),
+    "empty_kid": (lambda i: i.token({"kid": ""}, **TENANT), None),
+}
+
+
+@pytest.mark.parametrize("case", WRONG_TOKENS)
+async def test_a_token_that_is_not_right_is_refused(
+    edge: EdgeUnderTest, ingress: FakeIngress, issuer: Issuer, case: str
+) -> None:
+    make, reason = WRONG_TOKENS[case]
+    headers = {"authorization": f"Bearer {make(issuer)}"}
+    await _refused(edge, ingress, headers, reason or reasons.CREDENTIALS_INVALID)
+
+
+async def test_a_token_without_a_subject_is_not_remembered_as_valid(
+    edge: EdgeUnderTest, ingress: FakeIngress, issuer: Issuer
+) -> None:
+    headers = {"authorization": f"Bearer {issuer.token(sub='', **TENANT)}"}
+    for _ in range(2):
+        await _refused(edge, ingress, headers, reasons.CREDENTIALS_INVALID)
+
+
+async def test_a_token_expired_within_the_leeway_is_accepted(
+    edge: EdgeUnderTest, issuer: Issuer
+) -> None:
+    answer = await edge.with_token(ECHO, issuer.token(exp=_now() - 10, **TENANT))
+    assert answer.status_code == 200
+
+
+async def test_a_token_with_a_list_of_audiences_is_accepted_when_ours_is_among_them(
+    edge: EdgeUnderTest, issuer: Issuer
+) -> None:
+    mine = issuer.token(aud=["another", "yocaso-dev"], **TENANT)
+    assert (await edge.with_token(ECHO, mine)).status_code == 200
+    others = issuer.token(aud=["another", "third"], **TENANT)
+    assert (await edge.with_token(ECHO, others)).status_code == 401
+
+
+@pytest.mark.parametrize("tenant", [None, "", 7, True, ["acme"], {"id": "acme"}, "a\nb", "x" * 129])
+async def test_a_token_without_a_proper_tenant_is_let_through_on_tenant_free_routes_only(
+    edge: EdgeUnderTest, ingress: FakeIngress, issuer: Issuer, tenant: object
+) -> None:
+    token = issuer.token(tenant_id=tenant, role="owner")
+    headers = {"authorization": f"Bearer {token}"}
+    await _refused(edge, ingress, headers, reasons.TENANT_MISSING)
+    answer = await edge.with_token(NEWCOMER, token)
+    assert answer.status_code == 200
+    assert ingress.seen[0].headers["x-tenant-id"] == ""
+    assert ingress.seen[0].headers["x-scopes"] == ""
+
+
+async def test_a_token_becomes_identity_headers_and_does_not_travel_on(
+    edge: EdgeUnderTest, ingress: FakeIngress, issuer: Issuer
+) -> None:
+    token = issuer.token(sub="u/1", tenant_id="acme", role="member", email="a+b@example.com")
+    assert (await edge.with_token(ECHO, token)).status_code == 200
+    seen = ingress.seen[0]
+    assert seen.headers["x-tenant-id"] == "acme"
+    assert seen.headers["x-user-id"] == "u%2F1"
+    assert seen.headers["x-user-email"] == "a%2Bb%40example.com"
+    assert seen.headers["x-role"] == "member"
+    assert seen.headers["x-auth-mode"] == "firebase"
+    assert "authorization" not in seen.headers
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed"), [("owner", True), ("admin", True), ("member", False), ("wizard", False)]
+)
+async def test_manage_scopes_belong_to_owners_and_admins(
+    edge: EdgeUnderTest, issuer: Issuer, role: str, allowed: bool
+) -> None:
+    token = issuer.token(tenant_id="acme", role=role)
+    answer = await edge.with_token("/api/v1/probe/manage", token)
+    assert answer.status_code == (200 if allowed else 403)
+
+
+async def test_a_role_that_does_not_exist_has_no_scope_at_all(
+    edge: EdgeUnderTest, ingress: FakeIngress, issuer: Issuer
+) -> None:
+    token = issuer.token(tenant_id="acme", role="wizard")
+    await _refused(edge, ingress, {"authorization": f"Bearer {token}"}, reasons.SCOPE_MISSING)
+
+
+async def test_a_key_never_reaches_restate(edge: EdgeUnderTest, ingress: FakeIngress) -> None:
+    assert (await edge.post(ECHO)).status_code == 200
+    seen = ingress.seen[0]
+    assert edge.alice.key not in f"{seen.line}{seen.headers}{seen.body!r}"
+    assert seen.headers["x-key-id"] == edge.alice.key_id
+    assert seen.headers["x-user-id"] == "alice"
+
+
+async def test_a_key_without_the_scope_of_the_route_is_refused(
+    edge: EdgeUnderTest, ingress: FakeIngress
+) -> None:
+    headers = {"x-api-key": edge.ron.key}
+    await _refused(edge, ingress, headers, reasons.SCOPE_MISSING, "/api/v1/probe/add")
+
+
+async def test_a_route_for_people_refuses_keys(edge: EdgeUnderTest, ingress: FakeIngress) -> None:
+    headers = {"x-api-key": edge.alice.key}
+    await _refused(edge, ingress, headers, reasons.MODE_NOT_ALLOWED, "/api/v1/probe/people-only")
+
+
+async def test_a_key_with_the_scope_acts_for_a_user_and_both_are_named(
+    edge: EdgeUnderTest, ingress: FakeIngress
+) -> None:
+    for _ in range(2):
+        answer = await edge.post(ECHO, headers={"x-on-behalf-of": "ns1:dora"})
+        assert answer.status_code == 200
+    for seen in ingress.seen:
+        assert seen.headers["x-user-id"] == "ns1%3Adora"
+        assert seen.headers["x-impersonator"] == "alice"
+        assert seen.headers["x-tenant-id"] == "acme"
+    await edge.post(ECHO)
+    assert "x-impersonator" not in ingress.seen[-1].headers
+
+
+async def test_impersonation_without_the_scope_is_refused(
+    edge: EdgeUnderTest, ingress: FakeIngress
+) -> None:
+    headers = {"x-api-key": edge.ron.key, "x-on-behalf-of": "dora"}
+    await _refused(edge, ingress, headers, reasons.IMPERSONATION_DENIED)
+
+
+async def test_impersonation_with_a_token_is_refused_whatever_its_role(
+    edge: EdgeUnderTest, ingress: FakeIngress, issuer: Issuer
+) -> None:
+    token = issuer.token(tenant_id="acme", role="owner")
+    headers = {"authorization": f"Bearer {token}", "x-on-behalf-of": "dora"}
+    await _refused(edge, ingress, headers, reasons.IMPERSONATION_DENIED)
+
+
+@pytest.mark.parametrize("user", ["svc:key_1", "", " ", "a b", "ä".encode(), "u" * 257, b"a\x00b"])
+async def test_impersonation_of_anything_but_a_user_is_refused(
+    edge: EdgeUnderTest, ingress: FakeIngress, user: str | bytes
+) -> None:
+    headers = [("x-api-key", edge.alice.key), ("x-on-behalf-of", user)]
+    await _refused(edge, ingress, headers, reasons.IMPERSONATION_INVALID)
+
+
+async def test_impersonation_of_two_users_at_once_is_refused(
+    edge: EdgeUnderTest, ingress: FakeIngress
+) -> None:
+    headers = [("x-api-key", edge.alice.key), ("x-on-behalf-of", "a"), ("x-on-behalf-of", "b")]
+    await _refused(edge, ingress, headers, reasons.IMPERSONATION_INVALID)
+
+
+async def test_without_an_issuer_no_token_is_accepted(issuer: Issuer, ingress: FakeIngress) -> None:
+    async with running_edge(ingress) as edge:
+        token = issuer.token(**TENANT)
+        headers = {"authorization": f"Bearer {token}"}
+        await _refused(edge, ingress, headers, reasons.CREDENTIALS_INVALID)
