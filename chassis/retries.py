@@ -20,8 +20,11 @@ class RetryPolicy:
     on_max_attempts: Literal["pause", "kill"]
 
 
-# A client waits: give up well before its deadline. Kill, because nobody resumes a gateway call.
-REQUEST = RetryPolicy("REQUEST", timedelta(milliseconds=50), timedelta(seconds=1), 8, "kill")
+# Two minutes, so that a restart of the handlers is never the end of a call: a killed call may have
+# done half its work, and its idempotency key remembers the failure. The edge answers the client
+# long before, and a repeat with the same key finds the call still going. Kill, because nobody
+# resumes a gateway call.
+REQUEST = RetryPolicy("REQUEST", timedelta(milliseconds=50), timedelta(seconds=2), 60, "kill")
 
 # A paused call would block its key for ever, so a singleton is killed when the bound is spent.
 # About ten minutes, so that an ordinary outage of the handlers' own process heals by itself.

@@ -22,6 +22,7 @@ from edge.credentials.verified import Verified
 from edge.forward import Forwarder, HandlerCalls
 from edge.ingress import Ingress
 from edge.limits import ClientGoneError, Receive
+from edge.liveness import Liveness
 from edge.local import EdgeHandler, EventStream, VerifiedRequest
 from edge.metrics import IN_FLIGHT, REQUESTS, SECONDS
 from edge.rates import Addresses, LimitedError, Rates
@@ -73,7 +74,9 @@ class Edge:
         if self._forwarder is not None:
             return
         settings = self._settings
-        ingress = Ingress(str(settings.restate_ingress_url), settings.unreachable_seconds)
+        handlers = settings.handlers_url
+        liveness = Liveness(*(handlers.host, handlers.port) if handlers else (None, None))
+        ingress = Ingress(str(settings.restate_ingress_url), settings.unreachable_seconds, liveness)
         self._forwarder = Forwarder(ingress)
         if settings.private_port is not None:
             self._private = health.PrivateServer(
@@ -101,6 +104,8 @@ class Edge:
 
     def _dependencies(self, ingress: Ingress) -> dict[str, health.Check]:
         checks: dict[str, health.Check] = {"restate": ingress.reachable}
+        if self._settings.handlers_url is not None:
+            checks["handlers"] = ingress.liveness.listening
         jwks = self._jwks
         if jwks is not None:
 

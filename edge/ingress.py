@@ -25,6 +25,7 @@ from aiohttp import (
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from edge.liveness import Liveness
 from edge.metrics import INGRESS_REQUESTS, INGRESS_RETRIES
 
 _FIRST_DELAY, _LONGEST_DELAY = 0.05, 0.5
@@ -58,7 +59,8 @@ class UnreachableError(Exception):
 class Ingress:
     """One pool of connections to one ingress. Made on the loop that uses it."""
 
-    def __init__(self, base_url: str, unreachable_seconds: float) -> None:
+    def __init__(self, base_url: str, unreachable_seconds: float, liveness: Liveness) -> None:
+        self.liveness = liveness
         self._base = base_url.rstrip("/")
         self._patience = unreachable_seconds
         self._urls: dict[str, URL] = {}
@@ -73,6 +75,7 @@ class Ingress:
 
     async def close(self) -> None:
         """Close every connection."""
+        await self.liveness.close()
         await self._session.close()
 
     async def reachable(self) -> bool:
@@ -94,23 +97,35 @@ class Ingress:
         Raises UnreachableError. Cancelling leaves the invocation running in Restate.
         """
         tries = _Tries(deadline, self._patience)
-        url = self._url(path)
+        waiting = self.liveness.enter(_this_task())
         try:
             async with asyncio.timeout_at(deadline):
-                while True:
-                    try:
-                        answer = await self._once(url, headers, body, first_try=not tries.sent)
-                        if not _not_an_answer(answer):
-                            return answer
-                        failure = "status"
-                    except (ClientConnectorError, ConnectionTimeoutError):
-                        failure = "connect"
-                    except (ClientError, OSError):
-                        failure = "broken"
-                    tries.sent = tries.sent or failure != "connect"
-                    await tries.after(failure)
+                return await self._tried(tries, self._url(path), headers, body)
         except TimeoutError:
             raise UnreachableError(sent=tries.sent or not tries.pausing, late=True) from None
+        except asyncio.CancelledError:
+            if not waiting.abandoned:
+                raise
+            waiting.task.uncancel()
+            raise UnreachableError(sent=True, late=False) from None
+        finally:
+            self.liveness.leave(waiting)
+
+    async def _tried(
+        self, tries: "_Tries", url: URL, headers: Sequence[tuple[str, str]], body: bytes
+    ) -> Answer:
+        while True:
+            try:
+                answer = await self._once(url, headers, body, first_try=not tries.sent)
+                if not _not_an_answer(answer):
+                    return answer
+                failure = "status"
+            except (ClientConnectorError, ConnectionTimeoutError):
+                failure = "connect"
+            except (ClientError, OSError):
+                failure = "broken"
+            tries.sent = tries.sent or failure != "connect"
+            await tries.after(failure)
 
     async def _once(
         self, url: URL, headers: Sequence[tuple[str, str]], body: bytes, *, first_try: bool
@@ -163,6 +178,12 @@ class _Tries:
         await asyncio.sleep(pause)
         self.pausing = False
         self._resumed = self._loop.time()
+
+
+def _this_task() -> asyncio.Task[object]:
+    task = asyncio.current_task()
+    assert task is not None, "called from a task, as every request is"
+    return task
 
 
 def _not_an_answer(answer: Answer) -> bool:

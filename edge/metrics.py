@@ -25,6 +25,9 @@ INGRESS_RETRIES = Counter(
     ["failure"],
     registry=REGISTRY,
 )
+ABANDONED = Counter(
+    "edge_abandoned_calls", "Calls given up because the handlers are down.", registry=REGISTRY
+)
 JWKS_FETCHES = Counter(
     "edge_jwks_fetches", "Fetches of the issuer's keys, by result.", ["result"], registry=REGISTRY
 )

@@ -48,6 +48,8 @@ class EdgeSettings(Section):
     restate_ingress_url: HttpUrl = Field(
         default=HttpUrl("http://127.0.0.1:8080"), validation_alias="RESTATE_INGRESS_URL"
     )
+    handlers_url: HttpUrl | None = Field(default=None, validation_alias="HANDLERS_URL")
+    """Where the handlers listen: lets clients hear of an outage of them in two seconds."""
     bus_path: str | None = Field(default=None, validation_alias="BUS_PATH")
 
     private_host: str = "127.0.0.1"

@@ -86,7 +86,7 @@ async def test_another_body_is_a_conflict_after_a_failure_too(client: Client) ->
     assert first.status_code == 404
     repeat = await client.add(route="fail-command", **failing)
     assert error_of(repeat) == error_of(first)
-    other = {**failing, "message": "other"}
+    other: dict[str, Any] = {**failing, "message": "other"}
     conflict = await client.add(route="fail-command", **other)
     assert error_of(conflict).reason == reasons.IDEMPOTENCY_CONFLICT.word
 

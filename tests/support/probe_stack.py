@@ -75,6 +75,7 @@ class ProbeStack:
             "PYTHONPATH": str(Path(__file__).parents[2]),
             "PYTHONUNBUFFERED": "1",
             "RESTATE_INGRESS_URL": self.restate.ingress_url,
+            "HANDLERS_URL": f"http://127.0.0.1:{self.handlers_port}",
             "EDGE_SECRET_KEYS": json.dumps([key.setting() for key in keys]),
             "EDGE_PRIVATE_PORT": str(self.private_port),
             "EDGE_REQUESTS_PER_MINUTE": "10000000",
