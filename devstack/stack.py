@@ -156,6 +156,7 @@ class Stack:
             "PYTHONUNBUFFERED": "1",
             "RESTATE_INGRESS_URL": self.restate.ingress_url,
             "RESTATE_ADMIN_URL": self.restate.admin_url,
+            "HANDLERS_URL": self.handlers_url,
             "EDGE_SECRET_KEYS": json.dumps([key.setting() for key in self.options.keys]),
             "EDGE_PRIVATE_PORT": str(self.ports[PRIVATE_PORT]),
             "BUS_PATH": str(self._socket_path / "bus"),

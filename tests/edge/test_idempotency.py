@@ -12,6 +12,7 @@ from devstack.keys import SecretKey
 from edge import reasons
 from tests.support.edges import error_of
 from tests.support.probe_stack import ProbeStack
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -119,12 +120,13 @@ async def test_a_repeat_while_the_first_runs_waits_for_the_same_answer(client: C
 
 
 async def test_another_body_while_the_first_runs_is_a_conflict(client: Client) -> None:
+    before = client.probe.forwarded()
     first = asyncio.create_task(client.add(waitMilliseconds=700))
-    while not await client.total():
-        assert not first.done()
+    await until(lambda: client.probe.forwarded() > before)
     conflict = await client.add(waitMilliseconds=701)
     assert error_of(conflict).reason == reasons.IDEMPOTENCY_CONFLICT.word
     assert (await first).json() == {"total": 1}
+    assert await client.total() == 1
 
 
 async def test_a_repeat_after_the_deadline_attaches_to_the_work_that_went_on(
