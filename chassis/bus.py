@@ -5,7 +5,7 @@ reads. So nothing is sent that nobody reads, and handlers know whether anybody w
 JSON objects:
 
     edge -> handlers   {"watch": topic}  {"unwatch": topic}
-    handlers -> edge   {"watching": topic}, then what `snapshot` has of the topic
+    handlers -> edge   what `snapshot` has of the topic, then {"watching": topic}
                        {"topic": topic, "events": sequence}
                        {"topic": topic, "delta": {...}}
 
@@ -29,6 +29,10 @@ from chassis import logs
 
 log = logs.get(__name__)
 
+# A line holds at most what a run has said so far.
+_LONGEST_LINE = 64 * 1024 * 1024
+# A topic is watched a little longer than it is read: who pulls comes back soon.
+_LINGER_SECONDS = 10.0
 # A reader that is this far behind loses lines instead of filling our memory.
 _MOST_BUFFERED_BYTES = 1024 * 1024
 _MOST_QUEUED = 1000
@@ -58,7 +62,9 @@ class BusServer:
         _remove(self._path)
         mask = os.umask(0o177)
         try:
-            self._server = await asyncio.start_unix_server(self._serve, self._path)
+            self._server = await asyncio.start_unix_server(
+                self._serve, self._path, limit=_LONGEST_LINE
+            )
         finally:
             os.umask(mask)
 
@@ -104,9 +110,9 @@ class BusServer:
         if (topic := order.get("watch")) is not None:
             topics.add(topic)
             self._watchers.setdefault(topic, set()).add(writer)
-            writer.write(_line({"watching": topic}))
             for kind, content in self.snapshot(topic):
                 writer.write(_line({"topic": topic, kind: content}))
+            writer.write(_line({"watching": topic}))
         elif (topic := order.get("unwatch")) is not None:
             topics.discard(topic)
             self._unwatch(topic, writer)
@@ -144,10 +150,23 @@ class Subscription:
         except TimeoutError:
             return None
 
+    def next_now(self) -> tuple[str, Any] | None:
+        """The next line if it is here already."""
+        return None if self._queue.empty() else self._queue.get_nowait()
+
     async def until_watching(self, seconds: float) -> None:
         """Wait until what is said from now on will arrive; goes on without when the bus is away."""
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.watching.wait(), seconds)
+
+
+class _Topic:
+    """What the edge knows of one topic while it watches it."""
+
+    def __init__(self) -> None:
+        self.readers: set[Subscription] = set()
+        self.newest: int | None = None
+        self.timer: asyncio.TimerHandle | None = None
 
 
 class BusClient:
@@ -156,7 +175,7 @@ class BusClient:
 
     def __init__(self, path: str | None) -> None:
         self._path = path
-        self._readers: dict[str, set[Subscription]] = {}
+        self._topics: dict[str, _Topic] = {}
         self._writer: asyncio.StreamWriter | None = None
         self._keeper: asyncio.Task[None] | None = None
 
@@ -178,23 +197,41 @@ class BusClient:
 
     @asynccontextmanager
     async def subscribe(self, topic: str) -> AsyncGenerator[Subscription]:
-        """Read a topic for the length of the block."""
+        """Read a topic for the length of the block; the first lines are its snapshot."""
         subscription = Subscription()
-        self._readers.setdefault(topic, set()).add(subscription)
+        known = self._topics.setdefault(topic, _Topic())
+        known.readers.add(subscription)
+        if known.timer is not None:
+            known.timer.cancel()
+            known.timer = None
         # Every reader asks again: the answer tells it that nothing is lost from then on.
-        self._say({"watch": topic})
+        self.ask_again(topic)
         try:
             yield subscription
         finally:
-            readers = self._readers[topic]
-            readers.discard(subscription)
-            if not readers:
-                del self._readers[topic]
-                self._say({"unwatch": topic})
+            known.readers.discard(subscription)
+            if not known.readers:
+                loop = asyncio.get_running_loop()
+                known.timer = loop.call_later(_LINGER_SECONDS, self._forget, topic)
 
     def ask_again(self, topic: str) -> None:
         """Have the topic's snapshot sent again, to fill a gap."""
         self._say({"watch": topic})
+
+    def newest(self, topic: str) -> int | None:
+        """The newest sequence of a topic, if it was watched ever since somebody saw it."""
+        known = self._topics.get(topic)
+        return known.newest if known is not None else None
+
+    def note(self, topic: str, sequence: int) -> None:
+        """A reader that watches the topic saw that its newest sequence is this one."""
+        known = self._topics.get(topic)
+        if known is not None and self.connected:
+            known.newest = max(known.newest or 0, sequence)
+
+    def _forget(self, topic: str) -> None:
+        del self._topics[topic]
+        self._say({"unwatch": topic})
 
     def _say(self, order: dict[str, str]) -> None:
         if self._writer is not None:
@@ -204,7 +241,7 @@ class BusClient:
         pause = _FIRST_PAUSE
         while True:
             try:
-                reader, self._writer = await asyncio.open_unix_connection(path)
+                reader, self._writer = await asyncio.open_unix_connection(path, limit=_LONGEST_LINE)
                 pause = _FIRST_PAUSE
                 await self._read(reader)
             except (OSError, ValueError):
@@ -213,22 +250,30 @@ class BusClient:
                 if self._writer is not None:
                     self._writer.close()
                 self._writer = None
+                for known in self._topics.values():
+                    known.newest = None
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
-        for topic, subscriptions in self._readers.items():
+        for topic, known in self._topics.items():
             self._say({"watch": topic})
-            for subscription in subscriptions:
+            for subscription in known.readers:
                 subscription.offer(RESYNC, None)
         while line := await reader.readline():
             said = json.loads(line)
             if (topic := said.get("watching")) is not None:
-                for subscription in self._readers.get(topic, ()):
+                known = self._topics.get(topic)
+                for subscription in known.readers if known is not None else ():
                     subscription.watching.set()
                 continue
+            known = self._topics.get(said["topic"])
+            if known is None:
+                continue
             kind = NEWS if NEWS in said else DELTA
-            for subscription in self._readers.get(said["topic"], ()):
+            if kind == NEWS and known.newest is not None:
+                known.newest = max(known.newest, said[kind])
+            for subscription in known.readers:
                 subscription.offer(kind, said[kind])
 
 

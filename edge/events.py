@@ -14,7 +14,7 @@ from typing import Any, cast
 from actors.conversation import contract as conversation
 from actors.conversation.contract.events import ReadEventsRequest, ReadEventsResponse
 from chassis.bus import DELTA, NEWS, BusClient, Subscription
-from edge.live_text import LiveText
+from edge.live_text import LiveText, SoFar
 from edge.local import EventStream, VerifiedRequest, sse
 from edge.responses import Response
 from errors import RpcError
@@ -47,14 +47,10 @@ class EventReader:
         """
         asked = cast("PullEventsRequest", request.message)
         source = _Source(request, asked.limit or _BATCH)
-        read = await source.read(asked.after)
-        if not read.events and asked.wait:
-            read = await self._await_events(source, asked.after, asked.wait.total_seconds())
-        answer = PullEventsResponse(
-            events=read.events,
-            last_sequence=read.last_sequence,
-            partial=await source.partial(read.active_run_id) if read.active_run_id else None,
-        )
+        async with self._bus.subscribe(source.topic) as subscription:
+            pull = _Pull(self._bus, source, subscription)
+            seconds = asked.wait.total_seconds() if asked.wait else 0.0
+            answer = await pull.answer(asked.after, seconds)
         return Response(200, answer.to_json())
 
     async def stream(self, request: VerifiedRequest) -> EventStream:
@@ -69,23 +65,6 @@ class EventReader:
         source = _Source(request, asked.limit or _BATCH)
         await source.read(asked.after)
         return EventStream(self._frames(source, asked.after))
-
-    async def _await_events(
-        self, source: "_Source", after: int, seconds: float
-    ) -> ReadEventsResponse:
-        loop = asyncio.get_running_loop()
-        end = loop.time() + seconds
-        async with self._bus.subscribe(source.topic) as subscription:
-            await subscription.until_watching(_SUBSCRIBE_SECONDS)
-            read = await source.read(after)
-            while not read.events and (left := end - loop.time()) > 0:
-                said = await subscription.next(min(left, self._look_anyway()))
-                if said is not None and said[0] == DELTA:
-                    continue
-                up_to = said[1] if said is not None and said[0] == NEWS else after
-                if up_to > after or said is None or said[0] != NEWS:
-                    read = await source.read_up_to(after, up_to)
-            return read
 
     async def _frames(self, source: "_Source", after: int) -> AsyncIterator[bytes]:
         async with self._bus.subscribe(source.topic) as subscription:
@@ -115,7 +94,7 @@ class EventReader:
     ) -> AsyncIterator[bytes]:
         """Live text until there is a reason to read events: `text.news` says up to where."""
         while True:
-            said = await subscription.next(self._look_anyway())
+            said = await subscription.next(_look_anyway(self._bus))
             if said is None or said[0] not in (NEWS, DELTA):
                 return
             kind, content = said
@@ -131,8 +110,63 @@ class EventReader:
             if fresh is not None:
                 yield _delta_frame(fresh)
 
-    def _look_anyway(self) -> float:
-        return _LOOK_ANYWAY_SECONDS if self._bus.connected else _LOOK_WITHOUT_BUS_SECONDS
+
+def _look_anyway(bus: BusClient) -> float:
+    return _LOOK_ANYWAY_SECONDS if bus.connected else _LOOK_WITHOUT_BUS_SECONDS
+
+
+class _Pull:
+    """One answer to `pull-events`."""
+
+    def __init__(self, bus: BusClient, source: "_Source", subscription: Subscription) -> None:
+        self._bus = bus
+        self._source = source
+        self._subscription = subscription
+        self._text = SoFar()
+
+    async def answer(self, after: int, seconds: float) -> PullEventsResponse:
+        """The events after a sequence, waited for up to some seconds."""
+        end = asyncio.get_running_loop().time() + seconds
+        await self._subscription.until_watching(_SUBSCRIBE_SECONDS)
+        read = await self._read_if_new(after)
+        while not read.events and (left := end - asyncio.get_running_loop().time()) > 0:
+            read = await self._after_next_line(read, after, left)
+        while (said := self._subscription.next_now()) is not None:
+            self._text.hear(said)
+        return PullEventsResponse(
+            events=read.events,
+            last_sequence=read.last_sequence,
+            partial=await self._partial(read),
+        )
+
+    async def _read_if_new(self, after: int) -> ReadEventsResponse:
+        # Who pulls again at once knows all that the topic, watched ever since, has told of.
+        if self._bus.newest(self._source.topic) == after and after > 0:
+            return ReadEventsResponse(last_sequence=after)
+        return await self._read(after, after)
+
+    async def _after_next_line(
+        self, read: ReadEventsResponse, after: int, left: float
+    ) -> ReadEventsResponse:
+        said = await self._subscription.next(min(left, _look_anyway(self._bus)))
+        self._text.hear(said)
+        if said is not None and said[0] == DELTA:
+            return read
+        up_to = said[1] if said is not None and said[0] == NEWS else after
+        if said is not None and said[0] == NEWS and up_to <= after:
+            return read
+        return await self._read(after, up_to)
+
+    async def _read(self, after: int, up_to: int) -> ReadEventsResponse:
+        read = await self._source.read_up_to(after, up_to)
+        if self._subscription.watching.is_set():
+            self._bus.note(self._source.topic, read.last_sequence)
+        return read
+
+    async def _partial(self, read: ReadEventsResponse) -> Partial | None:
+        if self._subscription.watching.is_set():
+            return self._text.partial(read.events)
+        return await self._source.partial(read.active_run_id) if read.active_run_id else None
 
 
 class _Source:

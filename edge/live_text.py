@@ -14,6 +14,8 @@ from actors.conversation.contract.entry import (
     RUN_FAILED,
     Event,
 )
+from chassis.bus import DELTA
+from gateways.llm.contract import Partial
 
 _ENDS_TEXT = frozenset({MESSAGE_COMPLETED, RUN_COMPLETED, RUN_FAILED, RUN_CANCELLED})
 
@@ -66,3 +68,38 @@ class LiveText:
 
     def _known(self, at: _Position, delta: dict[str, Any]) -> int:
         return at.offset if delta["attempt"] == at.attempt else 0
+
+
+class SoFar:
+    """What the active run has said so far, gathered from a topic's snapshot and what follows."""
+
+    def __init__(self) -> None:
+        self._text: dict[str, Any] | None = None
+        self._joined = LiveText()
+
+    def hear(self, said: tuple[str, Any] | None) -> None:
+        """Take a line of the bus in."""
+        if said is None or said[0] != DELTA:
+            return
+        fresh = self._joined.join(said[1])
+        if fresh is None:
+            return
+        text = self._text
+        if text is None or fresh["offset"] == 0:
+            self._text = fresh
+        else:
+            self._text = {**text, "text": text["text"] + fresh["text"]}
+
+    def partial(self, events: list[Event]) -> Partial | None:
+        """The answer so far, unless these events end it."""
+        text = self._text
+        ended = {event.run_id for event in events if event.type in _ENDS_TEXT}
+        if text is None or text["runId"] in ended:
+            return None
+        return Partial(
+            run_id=text["runId"],
+            message_id=text["messageId"],
+            attempt=text["attempt"],
+            offset=len(text["text"]),
+            text=text["text"],
+        )
