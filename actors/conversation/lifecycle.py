@@ -61,13 +61,8 @@ class Lifecycle:
         head = ledger.head
         settings = head.settings
         keep_last = (settings.keep_last if settings else 0) or self._settings.keep_last
-        entries = await log.newest_first(
-            ctx,
-            head,
-            head.last_sequence + 1,
-            keep_last,
-            lambda entry: turn.belongs_to_context(entry, pending.turn),
-        )
+        latest = await log.latest_of_turn(ctx, head, pending.turn, keep_last)
+        entries = await log.with_contents(ctx, log.fitting(latest))
         return Work(
             answer_message_id=pending.answer_message_id,
             deadline=pending.deadline,

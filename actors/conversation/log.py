@@ -17,6 +17,7 @@ async def newest_first(
     ctx: ReadContext, head: Head, before: int, wanted: int, keep: Callable[[Entry], bool]
 ) -> list[Entry]:
     """Up to `wanted` entries below sequence `before` that `keep` accepts, newest first."""
+    before = min(before, head.last_sequence + 1)
     page, found = page_of(before - 1), list[Entry]()
     while page >= 0 and len(found) < wanted:
         first = max(page - _wave(wanted - len(found)) + 1, 0)
@@ -24,7 +25,7 @@ async def newest_first(
             if entry.event.sequence < before and len(found) < wanted and keep(entry):
                 found.append(entry)
         page = first - 1
-    return await _with_contents(ctx, _within_bounds(found))
+    return found
 
 
 async def oldest_first(
@@ -39,7 +40,51 @@ async def oldest_first(
             if entry.event.sequence > after and len(found) < wanted and keep(entry):
                 found.append(entry)
         page = final + 1
-    return await _with_contents(ctx, _within_bounds(found))
+    return found
+
+
+async def latest_of_turn(ctx: ReadContext, head: Head, turn: int, wanted: int) -> list[Entry]:
+    """Up to `wanted` messages up to this turn's question, the last said first, in the order of
+    turns: a question that was queued stands in the log before the answers to those ahead of it.
+    """
+    page, found = page_of(head.last_sequence), list[Entry]()
+    while page >= 0:
+        first = max(page - _wave(wanted) + 1, 0)
+        entries = await _entries(ctx, head, first, page)
+        found += [entry for entry in entries if brings_message(entry) and entry.turn <= turn]
+        found = sorted(found, key=turn_order, reverse=True)[:wanted]
+        # What stands further down belongs to turns before its own sequence.
+        if len(found) == wanted and found[-1].turn > first * PAGE_SIZE:
+            break
+        page = first - 1
+    return found
+
+
+def turn_order(entry: Entry) -> tuple[int, int]:
+    """Sorts a question before its answer, and both before the next question."""
+    return entry.turn, entry.event.sequence
+
+
+def fitting(entries: list[Entry]) -> list[Entry]:
+    """As many of the first entries as fit into one answer with their contents; at least one."""
+    total = 0
+    for count, entry in enumerate(entries):
+        total += entry.spilled_bytes
+        if total > _ANSWER_BYTES and count > 0:
+            return entries[:count]
+    return entries
+
+
+async def with_contents(ctx: ReadContext, entries: list[Entry]) -> list[Entry]:
+    """The entries whole. Copies where contents were spilled: the originals may be stored again."""
+    spilled = [entry for entry in entries if entry.spilled_bytes]
+    contents = await get_all(ctx, [CONTENT.of(entry.event.sequence) for entry in spilled])
+    texts = {
+        entry.event.sequence: content.text
+        for entry, content in zip(spilled, contents, strict=True)
+        if content is not None
+    }
+    return [_filled(entry, texts) if entry.spilled_bytes else entry for entry in entries]
 
 
 def brings_message(entry: Entry) -> bool:
@@ -78,20 +123,9 @@ async def _entries(ctx: ReadContext, head: Head, first: int, last: int) -> list[
     return entries + head.tail if last >= full else entries
 
 
-def _within_bounds(entries: list[Entry]) -> list[Entry]:
-    total = 0
-    for count, entry in enumerate(entries):
-        total += entry.spilled_bytes
-        if total > _ANSWER_BYTES and count > 0:
-            return entries[:count]
-    return entries
-
-
-async def _with_contents(ctx: ReadContext, entries: list[Entry]) -> list[Entry]:
-    spilled = [entry for entry in entries if entry.spilled_bytes]
-    contents = await get_all(ctx, [CONTENT.of(entry.event.sequence) for entry in spilled])
-    for entry, content in zip(spilled, contents, strict=True):
-        assert entry.event.message is not None, "what was spilled is a message"
-        assert content is not None, "a spilled content is written with its entry"
-        entry.event.message.content = content.text
-    return entries
+def _filled(entry: Entry, texts: dict[int, str]) -> Entry:
+    message = entry.event.message
+    assert message is not None, "what was spilled is a message"
+    message = message.model_copy(update={"content": texts[entry.event.sequence]})
+    event = entry.event.model_copy(update={"message": message})
+    return entry.model_copy(update={"event": event})

@@ -5,22 +5,14 @@ from decimal import Decimal
 from actors.conversation.contract.entry import Role
 from actors.conversation.contract.run import ContextMessage
 from actors.conversation.contract.thread import GenerationConfig
-from actors.conversation.log import message_of
+from actors.conversation.log import message_of, turn_order
 from actors.conversation.state import Entry, Totals
 from chassis.message import Message
 
 
-def belongs_to_context(entry: Entry, turn: int) -> bool:
-    """Whether an entry's message is part of what the run of `turn` answers to.
-
-    Messages that were queued behind that turn stand in the log already but come later.
-    """
-    return entry.event.message is not None and entry.turn <= turn
-
-
 def context_of(entries: list[Entry], system_prompt: str) -> list[ContextMessage]:
     """The model's view of some messages: system prompt, then turn by turn."""
-    ordered = sorted(entries, key=lambda entry: (entry.turn, entry.event.sequence))
+    ordered = sorted(entries, key=turn_order)
     context = [ContextMessage(role=Role.system, content=system_prompt)] if system_prompt else []
     return context + [
         ContextMessage(role=message.role, content=message.content, parts=message.parts)

@@ -69,8 +69,9 @@ class Reads:
             ctx, head, request.after, request.limit, lambda entry: True
         )
         active = head.active
+        shown = await log.with_contents(ctx, log.fitting(entries))
         return ReadEventsResponse(
-            events=[log.event_of(entry, conversation_key) for entry in entries],
+            events=[log.event_of(entry, conversation_key) for entry in shown],
             last_sequence=head.last_sequence,
             active_run_id=active.run.run_id if active else "",
             active_message_id=active.answer_message_id if active else "",
@@ -84,15 +85,14 @@ async def message_page(
     wanted = request.page_size or _DEFAULT_PAGE
     if request.oldest_first:
         after = _sequence(request.page_token, default=0)
-        entries = await log.oldest_first(ctx, head, after, wanted + 1, log.brings_message)
-        more = len(entries) > wanted or _cut_short(entries, head.last_sequence)
+        found = await log.oldest_first(ctx, head, after, wanted + 1, log.brings_message)
     else:
         before = _sequence(request.page_token, default=head.last_sequence + 1)
-        entries = await log.newest_first(ctx, head, before, wanted + 1, log.brings_message)
-        more = len(entries) > wanted or _cut_short(entries, 1)
-    shown = entries[:wanted]
+        found = await log.newest_first(ctx, head, before, wanted + 1, log.brings_message)
+    shown = log.fitting(found[:wanted])
     return ListMessagesResponse(
-        messages=[log.message_of(entry) for entry in shown], next_page_token=_token(shown, more)
+        messages=[log.message_of(entry) for entry in await log.with_contents(ctx, shown)],
+        next_page_token=_token(shown, more=len(shown) < len(found)),
     )
 
 
@@ -113,15 +113,6 @@ async def _records(ctx: ObjectSharedContext, head: Head, run_ids: list[str]) -> 
 
 def _opens_run(entry: Entry) -> bool:
     return entry.event.type == MESSAGE_CREATED and bool(entry.event.run_id)
-
-
-def _cut_short(entries: list[Entry], end: int) -> bool:
-    """Whether large contents ended the page before its size or the log did."""
-    return (
-        bool(entries)
-        and any(e.spilled_bytes for e in entries)
-        and (entries[-1].event.sequence != end)
-    )
 
 
 def _token(shown: list[Entry], more: bool) -> str:
