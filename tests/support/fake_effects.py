@@ -50,6 +50,11 @@ class FakeEffects:
         self._sleeps: list[tuple[float, int, Invocation, int]] = []
         self._order = itertools.count()
 
+    @property
+    def time(self) -> datetime:
+        """The time that handlers see."""
+        return datetime.fromtimestamp(self.now, UTC)
+
     def perform(self, invocation: Invocation, index: int, command: Command) -> None:
         """Set off the effect of a command."""
         answer = result_handle(index)
