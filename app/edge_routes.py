@@ -7,14 +7,29 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from actors.conversation import contract as conversation
+from actors.conversation_manager import contract as conversation_manager
 from chassis.rpc import Rpc
 from edge.events import EventReader
 from edge.local import EdgeHandler
+from edge.short_way import ShortWay
 from gateways.llm import contract as llm
+from gateways.llm import targets
 
 SERVED_BY_EDGE = {
     llm.pull_events: EventReader.pull,
     llm.stream_events: EventReader.stream,
+}
+
+# The routes whose gateway method is one decided call, and the call's target.
+SHORT_WAYS = {
+    llm.list_threads: ShortWay(conversation_manager.list_threads, targets.list_threads),
+    llm.send_message: ShortWay(conversation.send_message, targets.send_message),
+    llm.conversation_state: ShortWay(conversation.get_state, targets.conversation_state),
+    llm.list_messages: ShortWay(conversation.list_messages, targets.list_messages),
+    llm.get_run: ShortWay(conversation.get_run, targets.get_run),
+    llm.list_runs: ShortWay(conversation.list_runs, targets.list_runs),
+    llm.cancel_run: ShortWay(conversation.cancel_run, targets.cancel_run),
 }
 
 

@@ -38,7 +38,12 @@ def with_routes(*more: Rpc[Any, Any]) -> App:
     bus = BusClient(settings.bus_path)
     reader = EventReader(bus)
     # The routes come from contracts alone; the edge runs no handlers.
-    front = Edge(settings, [*public_routes(), *more], edge_routes.handlers(reader))
+    front = Edge(
+        settings,
+        [*public_routes(), *more],
+        edge_routes.handlers(reader),
+        edge_routes.SHORT_WAYS,
+    )
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

@@ -6,8 +6,10 @@ from typing import TypeVar
 from pydantic import Field
 
 from actors.conversation.settings import ConversationSettings
+from app.edge_routes import SHORT_WAYS
 from chassis.settings import Section, SettingsError, load
 from edge.settings import EdgeSettings
+from edge.short_way import chosen
 from services.openrouter.settings import OpenRouterSettings
 from workflows.generation.settings import GenerationSettings
 
@@ -58,6 +60,10 @@ def read_edge() -> EdgeSettings:
     settings = load(EdgeSettings, mistakes)
     if settings is None:
         raise SettingsError(mistakes)
+    try:
+        chosen(SHORT_WAYS, settings.short_ways)
+    except ValueError as error:
+        raise SettingsError([f"{error}."]) from None
     return settings
 
 

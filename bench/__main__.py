@@ -46,6 +46,12 @@ def _parser() -> argparse.ArgumentParser:
         "--threads", type=int, default=10_000, help="of the long list (default 10,000)"
     )
     parser.add_argument("--only", default="", help="names of measures, separated by commas")
+    parser.add_argument(
+        "--way",
+        choices=("long", "short", "both"),
+        default="both",
+        help="with the gateway's hop, without it, or both one after the other (default)",
+    )
     parser.add_argument("--json", default="", help="also write the figures of all rounds here")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     commands = parser.add_subparsers(metavar="SERVER")

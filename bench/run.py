@@ -9,20 +9,33 @@ from pathlib import Path
 from bench import measures
 from bench.measures import Figures, Measure
 from bench.platform import Platform, running
-from bench.report import page, table
+from bench.report import LONG_WAY, SHORT_WAY, page, table
 
 _PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 
 
 async def measure(options: argparse.Namespace) -> int:
-    """Measure, print the table, and write the page where that is asked for."""
+    """Measure, print the tables, and write the page where that is asked for."""
     chosen = _chosen(options.only)
     if not chosen:
         names = ", ".join(each.__name__ for each in measures.ROUND)
         print(f"--only takes some of: {names}", file=sys.stderr)
         return 2
+    ways = (LONG_WAY, SHORT_WAY) if options.way == "both" else (f"{options.way} way",)
+    seen = {way: await _rounds(way, chosen, options) for way in ways}
+    for way, rounds in seen.items():
+        _tell(way, rounds)
+    if options.json:
+        Path(options.json).write_text(json.dumps(seen, indent=1), encoding="utf-8")
+    if options.write:
+        _PAGE.write_text(page(seen, options), encoding="utf-8")
+    return 0
+
+
+async def _rounds(way: str, chosen: list[Measure], options: argparse.Namespace) -> list[Figures]:
     rounds: list[Figures] = []
-    async with running() as platform:
+    environment = {"EDGE_SHORT_WAYS": '["*"]'} if way == SHORT_WAY else {}
+    async with running(environment) as platform:
         await _prepare(platform, chosen, options)
         for number in range(options.rounds + 1):
             # The first round warms up and is not counted.
@@ -32,13 +45,8 @@ async def measure(options: argparse.Namespace) -> int:
                 figures |= await each(platform, seconds)
             if number:
                 rounds.append(figures)
-            print(f"round {number} of {options.rounds}", file=sys.stderr)
-    _tell(rounds)
-    if options.json:
-        Path(options.json).write_text(json.dumps(rounds, indent=1), encoding="utf-8")
-    if options.write:
-        _PAGE.write_text(page(rounds, options), encoding="utf-8")
-    return 0
+            print(f"{way}: round {number} of {options.rounds}", file=sys.stderr)
+    return rounds
 
 
 def _chosen(only: str) -> list[Measure]:
@@ -61,8 +69,8 @@ async def _prepare(platform: Platform, chosen: list[Measure], options: argparse.
         await measures.live_through_threads(platform, options.threads)
 
 
-def _tell(rounds: list[Figures]) -> None:
-    print(table(rounds))
+def _tell(way: str, rounds: list[Figures]) -> None:
+    print(f"{way}\n\n{table(way, rounds)}")
     for name in sorted(rounds[0]):
         values = [figures[name] for figures in rounds]
         print(f"{name:28} {statistics.median(values):10.2f}  {min(values):.2f}..{max(values):.2f}")

@@ -51,6 +51,9 @@ class Mode(StrEnum):
 
 ALL_MODES = frozenset(Mode)
 
+# How long the same Idempotency-Key gets the first answer (contract §1).
+COMMAND_RETENTION = timedelta(days=1)
+
 
 class Effect(StrEnum):
     """What repeating a request means, which decides idempotency and retention."""
@@ -207,7 +210,7 @@ class Component:
             served_by_edge=served_by_edge,
             stream=stream,
         )
-        remembered = timedelta(days=1) if effect is Effect.COMMAND else timedelta(0)
+        remembered = COMMAND_RETENTION if effect is Effect.COMMAND else timedelta(0)
         return self._add(
             Rpc(
                 component=self,

@@ -31,6 +31,7 @@ from edge.responses import Headers, Response, error_response
 from edge.routes import Entry, Routes
 from edge.scopes import RoleScopes
 from edge.settings import EdgeSettings
+from edge.short_way import ShortWay, chosen
 from edge.streams import Send
 from edge.translate import FailedError
 from errors import Code, RpcError, wire
@@ -48,10 +49,12 @@ class Edge:
         settings: EdgeSettings,
         routes: Sequence[Rpc[Any, Any]],
         local: Mapping[Rpc[Any, Any], EdgeHandler],
+        short_ways: Mapping[Rpc[Any, Any], ShortWay] | None = None,
     ) -> None:
-        """`local` has the handlers of the routes that are `served_by_edge`."""
+        """`local` has the handlers of the routes that are `served_by_edge`; `short_ways` has the
+        routes that may go without their gateway's hop where a setting says so."""
         self._settings = settings
-        self._routes = Routes(routes)
+        self._routes = Routes(routes, chosen(short_ways or {}, settings.short_ways))
         self._local = {rpc.target: handler for rpc, handler in local.items()}
         _check_local(self._routes.entries, self._local)
         self._cors = Cors(settings.cors, settings.cors_origins)
@@ -200,7 +203,7 @@ class Edge:
             return await self._local[entry.name](
                 VerifiedRequest(verified.caller, message, request.request_id, deadline, calls)
             )
-        answer = await forwarder.forward(request, entry, verified, raw)
+        answer = await forwarder.forward(request, entry, verified, message, raw)
         return Response(200, answer, exchange.headers)
 
     def _without_credentials(self, request: Request) -> Response | None:

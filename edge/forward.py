@@ -1,7 +1,8 @@
 """A verified request to its handler and back.
 
 The headers towards Restate are built here, new: identity, request id, trace context and
-idempotency, nothing else. Bytes go as they came and come back as they were made.
+idempotency, nothing else. Bytes go as they came and come back as they were made; where the short
+way is on, the call that the gateway would make goes in their place.
 """
 
 import asyncio
@@ -39,19 +40,22 @@ class Forwarder:
         self._generations: dict[str, int] = {}
 
     async def forward(
-        self, request: Request, entry: Entry, verified: Verified, body: bytes
+        self, request: Request, entry: Entry, verified: Verified, message: Message, body: bytes
     ) -> bytes:
         """The handler's answer. Raises RpcError before anything was sent, else FailedError."""
         keyed = key_of(request, entry, verified, body)
+        path = entry.ingress_path
+        if entry.short_way is not None:
+            path, body = entry.short_way.aim(verified.caller, message)
         headers = headers_of(request, verified)
         deadline = asyncio.get_running_loop().time() + entry.deadline_seconds
         if keyed is None:
-            answer = await self._send(entry.ingress_path, headers, body, deadline)
+            answer = await self._send(path, headers, body, deadline)
             return translate.body_of(answer, None)
-        return await self._forward_keyed(entry, keyed, headers, body, deadline)
+        return await self._forward_keyed(path, keyed, headers, body, deadline)
 
     async def _forward_keyed(
-        self, entry: Entry, keyed: Keyed, headers: Pairs, body: bytes, deadline: float
+        self, path: str, keyed: Keyed, headers: Pairs, body: bytes, deadline: float
     ) -> bytes:
         if keyed.fingerprint is not None:
             headers.append((FINGERPRINT, keyed.fingerprint))
@@ -61,7 +65,7 @@ class Forwarder:
             first = ""
         while True:
             headers.append(("idempotency-key", keyed.header))
-            answer = await self._send(entry.ingress_path, headers, body, deadline)
+            answer = await self._send(path, headers, body, deadline)
             try:
                 return translate.body_of(answer, keyed.fingerprint)
             except FailedError as failed:

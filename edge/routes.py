@@ -5,21 +5,26 @@ the same entry. There is no decoding and no normalizing: `//`, `%2e` or a query 
 nothing, and what matches nothing never reaches the ingress.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chassis.rpc import Effect, Route, Rpc
 from edge import reasons
 from edge.requests import Request
+from edge.short_way import ShortWay
 
 
 class Entry:
     """A route with what the later steps need, taken apart once."""
 
-    __slots__ = ("command", "deadline_seconds", "ingress_path", "name", "request", "route", "rpc")
+    __slots__ = (
+        "command", "deadline_seconds", "ingress_path", "name", "request", "route", "rpc",
+        "short_way",
+    )  # fmt: skip
 
-    def __init__(self, rpc: Rpc[Any, Any], route: Route) -> None:
+    def __init__(self, rpc: Rpc[Any, Any], route: Route, short_way: ShortWay | None) -> None:
         self.rpc = rpc
+        self.short_way = short_way
         self.route = route
         self.name = rpc.target
         self.request = rpc.request
@@ -31,8 +36,14 @@ class Entry:
 class Routes:
     """Every route by both of its paths."""
 
-    def __init__(self, rpcs: Sequence[Rpc[Any, Any]]) -> None:
-        self.entries = [Entry(rpc, rpc.route) for rpc in rpcs if rpc.route is not None]
+    def __init__(
+        self, rpcs: Sequence[Rpc[Any, Any]], short_ways: Mapping[str, ShortWay]
+    ) -> None:
+        self.entries = [
+            Entry(rpc, rpc.route, short_ways.get(rpc.target))
+            for rpc in rpcs
+            if rpc.route is not None
+        ]
         self._by_path: dict[bytes, Entry] = {}
         for entry in self.entries:
             self._by_path[entry.route.path.encode()] = entry

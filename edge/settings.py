@@ -73,6 +73,10 @@ class EdgeSettings(Section):
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
     """Networks whose X-Forwarded-For is believed."""
 
+    short_ways: tuple[str, ...] = ()
+    """Routes (`LLMGateway/SendMessage`, or `*` for all that can) that go without the gateway's
+    hop: less latency and work, the same answers."""
+
     body_seconds: float = Field(default=10, gt=0)
     """How long a client may take to send its body."""
     unreachable_seconds: float = Field(default=1.5, gt=0)

@@ -25,7 +25,7 @@ from actors.conversation.contract.run import (
 from actors.conversation.contract.thread import GetStateRequest, OpenRequest, OpenResponse, State
 from chassis.paging import PAGE_TOKEN_INVALID
 from chassis.retries import SINGLETON
-from chassis.rpc import Component, Kind
+from chassis.rpc import COMMAND_RETENTION, Component, Kind
 from errors import Code, Reason
 from services.openrouter.contract import MODEL_UNKNOWN
 
@@ -82,9 +82,16 @@ send_message = component.rpc(
     SendMessageRequest,
     SendMessageResponse,
     errors=(THREAD_NOT_FOUND, QUEUE_FULL, MESSAGE_ID_REUSED, MODEL_UNKNOWN),
+    edge_callable=True,
+    idempotency_retention=COMMAND_RETENTION,
 )
 cancel_run = component.rpc(
-    "CancelRun", CancelRunRequest, Run, errors=(THREAD_NOT_FOUND, RUN_NOT_FOUND)
+    "CancelRun",
+    CancelRunRequest,
+    Run,
+    errors=(THREAD_NOT_FOUND, RUN_NOT_FOUND),
+    edge_callable=True,
+    idempotency_retention=COMMAND_RETENTION,
 )
 begin_run = component.rpc("BeginRun", BeginRunRequest, BeginRunResponse, errors=(THREAD_NOT_FOUND,))
 report_retrying = component.rpc("ReportRetrying", RetryingRequest, Done, errors=(THREAD_NOT_FOUND,))
@@ -92,7 +99,12 @@ finish_run = component.rpc("FinishRun", FinishRunRequest, Done, errors=(THREAD_N
 check_run = component.rpc("CheckRun", CheckRunRequest, Done, errors=(THREAD_NOT_FOUND,))
 
 get_state = component.rpc(
-    "GetState", GetStateRequest, State, errors=(THREAD_NOT_FOUND, PAGE_TOKEN_INVALID), shared=True
+    "GetState",
+    GetStateRequest,
+    State,
+    errors=(THREAD_NOT_FOUND, PAGE_TOKEN_INVALID),
+    shared=True,
+    edge_callable=True,
 )
 list_messages = component.rpc(
     "ListMessages",
@@ -100,9 +112,15 @@ list_messages = component.rpc(
     ListMessagesResponse,
     errors=(THREAD_NOT_FOUND, PAGE_TOKEN_INVALID),
     shared=True,
+    edge_callable=True,
 )
 get_run = component.rpc(
-    "GetRun", GetRunRequest, Run, errors=(THREAD_NOT_FOUND, RUN_NOT_FOUND), shared=True
+    "GetRun",
+    GetRunRequest,
+    Run,
+    errors=(THREAD_NOT_FOUND, RUN_NOT_FOUND),
+    shared=True,
+    edge_callable=True,
 )
 list_runs = component.rpc(
     "ListRuns",
@@ -110,6 +128,7 @@ list_runs = component.rpc(
     ListRunsResponse,
     errors=(THREAD_NOT_FOUND, PAGE_TOKEN_INVALID),
     shared=True,
+    edge_callable=True,
 )
 read_events = component.rpc(
     "ReadEvents",
