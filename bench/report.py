@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 
 from bench.measures import Figures
 
-
 LONG_WAY, SHORT_WAY = "long way", "short way"
 
 

@@ -22,7 +22,7 @@ class Entry:
         "short_way",
     )  # fmt: skip
 
-    def __init__(self, rpc: Rpc[Any, Any], route: Route, short_way: ShortWay | None) -> None:
+    def __init__(self, rpc: Rpc[Any, Any], route: Route, short_way: ShortWay | None = None) -> None:
         self.rpc = rpc
         self.short_way = short_way
         self.route = route
@@ -36,9 +36,7 @@ class Entry:
 class Routes:
     """Every route by both of its paths."""
 
-    def __init__(
-        self, rpcs: Sequence[Rpc[Any, Any]], short_ways: Mapping[str, ShortWay]
-    ) -> None:
+    def __init__(self, rpcs: Sequence[Rpc[Any, Any]], short_ways: Mapping[str, ShortWay]) -> None:
         self.entries = [
             Entry(rpc, rpc.route, short_ways.get(rpc.target))
             for rpc in rpcs

@@ -36,9 +36,7 @@ class ShortWay:
         return f"/{call.rpc.component.name}/{key}{call.rpc.name}", call.request.to_json()
 
 
-def chosen(
-    ways: Mapping[Rpc[Any, Any], ShortWay], names: Collection[str]
-) -> dict[str, ShortWay]:
+def chosen(ways: Mapping[Rpc[Any, Any], ShortWay], names: Collection[str]) -> dict[str, ShortWay]:
     """The ways that the operator switched on, by the name of their route.
 
     Raises ValueError for a name that has none.

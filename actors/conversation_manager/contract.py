@@ -65,6 +65,5 @@ component = Component(
 register = component.rpc("Register", RegisterRequest, RegisterResponse)
 touch = component.rpc("Touch", TouchRequest, TouchResponse)
 list_threads = component.rpc(
-    "List", ListRequest, ListResponse, errors=(PAGE_TOKEN_INVALID,), shared=True,
-    edge_callable=True
+    "List", ListRequest, ListResponse, errors=(PAGE_TOKEN_INVALID,), shared=True, edge_callable=True
 )

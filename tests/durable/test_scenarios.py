@@ -112,7 +112,7 @@ def server(lane: bool) -> Iterator[RestateServer]:
 @asynccontextmanager
 async def staged(server: RestateServer) -> AsyncGenerator[ServerStage]:
     """A stage on the running loop, to which the ingress' connections belong."""
-    ingress = Ingress(server.ingress_url, _SECONDS)
+    ingress = Ingress(server.ingress_url, _SECONDS, Liveness(None, None))
     try:
         yield ServerStage(server, ingress)
     finally:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -87,10 +87,10 @@ async def _story(stack: RunningStack) -> list[Any]:
 
 def _settled(value: Any) -> Any:
     if isinstance(value, dict):
-        items: dict[str, Any] = value
+        items = cast("dict[str, Any]", value)
         return {name: _settled(v) for name, v in items.items() if name not in _VARIES}
     if isinstance(value, list):
-        return [_settled(each) for each in value]  # pyright: ignore[reportUnknownVariableType]
+        return [_settled(each) for each in cast("list[Any]", value)]
     if isinstance(value, str):
         return _TIME.sub("<time>", _ID.sub(r"\1_<id>", value))
     return value
