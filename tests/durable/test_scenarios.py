@@ -20,6 +20,7 @@ from chassis.rpc import Rpc
 from devstack.restate import RestateServer
 from edge import translate
 from edge.ingress import Answer, Ingress
+from edge.liveness import Liveness
 from edge.responses import error_response
 from errors import Code, wire
 from tests.support import scenario_parts as parts
