@@ -11,13 +11,14 @@ NODE_STAMP := $(NODE_TOOLS)/.ready-$(shell cat package.json package-lock.json | 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help setup test check fmt demo bench lock clean
+.PHONY: help setup test generate check fmt demo bench lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make setup   install everything into .venv and .cache (fast when nothing changed)"
 	@echo "make demo    hold a conversation, kill the handlers in the middle, see it survive"
 	@echo "make test    every test, with the real Restate server"
+	@echo "make generate  write openapi.json, KrakenD's file and the pages made from contracts"
 	@echo "make check   format, lint, types, import rules"
 	@echo "make bench   measure what the platform costs and write docs/benchmarks.md (needs wrk)"
 	@echo "make fmt     format and fix what can be fixed"
@@ -46,6 +47,9 @@ $(NODE_STAMP):
 
 test: setup
 	$(BIN)/python -m pytest
+
+generate: setup
+	@$(BIN)/python -m app generate
 
 check: setup
 	$(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""`python -m app handlers|edge`: the platform's two processes."""
+"""`python -m app`: the platform's two processes, and what people ask about it."""
 
 import argparse
 import os
@@ -16,15 +16,17 @@ _KILL_SECONDS = 10
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one of the processes until it is stopped; the exit code is 2 for a wrong setting."""
+    """Run a process until it is stopped, or answer a question.
+
+    The exit code is 2 for a wrong setting.
+    """
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        return options.run(options) or 0
     except SettingsError as error:
         for mistake in error.mistakes:
             print(mistake, file=sys.stderr)
         return 2
-    return 0
 
 
 def _handlers(options: argparse.Namespace) -> None:
@@ -37,6 +39,13 @@ def _edge(options: argparse.Namespace) -> None:
         os.environ["EDGE_PRIVATE_PORT"] = str(options.private_port)
     settings.read_edge()
     serve("app.edge_server:create", options.host, options.port, HTTPModes.http1)
+
+
+def _ask(options: argparse.Namespace) -> int:
+    # Imported here, because the edge's process has no use for all handlers.
+    from app import commands
+
+    return commands.run(options)
 
 
 def serve(target: str, host: str, port: int, http: HTTPModes) -> None:
@@ -72,6 +81,15 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--private-port", type=int, help="port of /metrics and /statusz (operators only)"
             )
+    for name, text in (
+        ("check", "check that everything fits together, and show it"),
+        ("routes", "show every public method"),
+        ("generate", "write openapi.json, KrakenD's file and the pages"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=_ask, command=name)
+        if name != "generate":
+            command.add_argument("--json", action="store_true", help="as JSON")
     return parser
 
 

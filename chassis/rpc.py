@@ -125,6 +125,18 @@ class Rpc(Generic[Q, R]):
         return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", self.name).lower()
 
 
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What a call of a public method may look like, for OpenAPI.
+
+    stream: for streams: the text of the answer, whose events `response` does not show.
+    """
+
+    request: Message
+    response: Message
+    stream: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class Component:
     """A component's identity towards Restate and the registry.

@@ -7,13 +7,18 @@ allowed; a list of origins narrows it.
 from edge.requests import Request
 from edge.responses import Headers, Response
 
-_ALLOWED = (
-    b"authorization, content-type, idempotency-key, traceparent, tracestate, x-api-key, "
-    b"x-on-behalf-of, x-request-id"
-)
-_EXPOSED = (
-    b"ratelimit-limit, ratelimit-remaining, ratelimit-reset, retry-after, traceparent, x-request-id"
-)
+ALLOWED_HEADERS = (
+    "Authorization", "Content-Type", "Idempotency-Key", "Traceparent", "Tracestate", "X-Api-Key",
+    "X-On-Behalf-Of", "X-Request-Id",
+)  # fmt: skip
+"""What a page may send; KrakenD's file is made from it too."""
+EXPOSED_HEADERS = (
+    "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After", "Traceparent",
+    "X-Request-Id",
+)  # fmt: skip
+"""What a page may read of an answer."""
+_ALLOWED = ", ".join(ALLOWED_HEADERS).lower().encode()
+_EXPOSED = ", ".join(EXPOSED_HEADERS).lower().encode()
 SECURITY: Headers = [
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),

@@ -23,7 +23,7 @@ _FRESH_SECONDS = 300
 _USABLE_SECONDS = 3600
 _LARGEST_BYTES = 256 * 1024
 _MOST_KEYS = 100
-_FETCH_SECONDS = 3
+FETCH_SECONDS = 3
 _RETRY_SECONDS = 1
 _LOOKUPS, _LOOKUP_EVERY_SECONDS = 3, 10.0
 
@@ -104,7 +104,7 @@ class Jwks:
         if self._session is None:
             self._session = ClientSession(
                 cookie_jar=DummyCookieJar(),
-                timeout=ClientTimeout(total=_FETCH_SECONDS),
+                timeout=ClientTimeout(total=FETCH_SECONDS),
                 trust_env=False,
             )
         async with self._session.get(self._url, allow_redirects=False) as response:

@@ -8,7 +8,7 @@ import unicodedata
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, JsonValue
 
 from actors.conversation.contract import (
     BEYOND_END,
@@ -50,8 +50,15 @@ def _conversation_key(value: str) -> str:
     return value
 
 
-ConversationKey = Annotated[str, Field(min_length=1), AfterValidator(_conversation_key)]
-NewConversationKey = Annotated[str, AfterValidator(_conversation_key)]
+# For clients that look at the schema; the bytes, and that the text is NFC, are judged above.
+_SHOWN: dict[str, JsonValue] = {"maxLength": 256, "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"}
+
+ConversationKey = Annotated[
+    str, Field(min_length=1, json_schema_extra=_SHOWN), AfterValidator(_conversation_key)
+]
+NewConversationKey = Annotated[
+    str, Field(json_schema_extra=_SHOWN), AfterValidator(_conversation_key)
+]
 
 
 class CreateThreadRequest(Message):

@@ -1,14 +1,14 @@
 """CONTRIBUTING.md, followed literally, adds a component that works."""
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.repository import ROOT, files
+from tests.support.repository import ROOT
+from tests.support.scratch import copy_repository
 
 BLOCK = re.compile(r"^```python (?P<path>\S+)\n(?P<text>.*?)^```$", re.M | re.S)
 ROW = re.compile(
@@ -19,12 +19,7 @@ ROW = re.compile(
 @pytest.fixture
 def scratch(tmp_path: Path) -> Path:
     """A copy of the repository's files that shares the installed tools."""
-    for path in files():
-        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / path, tmp_path / path)
-    for installed in (".venv", ".cache"):
-        (tmp_path / installed).symlink_to(ROOT / installed)
-    return tmp_path
+    return copy_repository(tmp_path)
 
 
 def run(scratch: Path, *command: str) -> None:

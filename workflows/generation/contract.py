@@ -8,6 +8,7 @@ from actors.conversation.contract.run import Work
 from chassis.message import Message, UInt32
 from chassis.retries import LONG_RUNNING
 from chassis.rpc import Component, Kind
+from services.openrouter.contract import CALL_REASONS
 
 
 class RunRequest(Message):
@@ -66,6 +67,8 @@ run = component.rpc(
     "Run",
     RunRequest,
     RunResponse,
+    # Nobody waits for a run: these are the failures that its record may tell.
+    errors=CALL_REASONS,
     main=True,
     # A day, so that an operator can see what a run did; it holds the thread's text.
     journal_retention=timedelta(days=1),

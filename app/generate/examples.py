@@ -1,0 +1,8 @@
+"""The examples of all gateways, for OpenAPI."""
+
+from typing import Any
+
+from chassis.rpc import Example, Rpc
+from gateways.llm import examples as llm
+
+EXAMPLES: dict[Rpc[Any, Any], Example] = {**llm.EXAMPLES}

@@ -1,0 +1,184 @@
+"""What calls of the LLM gateway look like; OpenAPI shows them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from actors.conversation.contract.entry import (
+    MESSAGE_COMPLETED,
+    ChatMessage,
+    Event,
+    Role,
+    Usage,
+)
+from actors.conversation.contract.run import (
+    ListMessagesResponse,
+    ListRunsResponse,
+    Run,
+    RunStatus,
+    SendMessageResponse,
+)
+from actors.conversation.contract.thread import GenerationConfig, Settings, State, ThreadStatus
+from actors.conversation_manager.contract import ListRequest, ListResponse, Thread
+from chassis.rpc import Example, Rpc
+from gateways.llm import contract
+from services.openrouter.contract import (
+    ListModelsRequest,
+    ListModelsResponse,
+    Model,
+    ModelPricing,
+)
+
+_KEY = "trip-to-lisbon"
+_RUN, _ANSWER, _QUESTION = "run_0198c2a7d3f1", "msg_0198c2a7d3f2", "msg_0198c2a7d3f0"
+_MODEL = "openai/gpt-4o-mini"
+_AT = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
+_DONE_AT = _AT + timedelta(seconds=3)
+_USAGE = Usage(prompt_tokens=21, completion_tokens=12, total_tokens=33)
+
+_ASKED = ChatMessage(
+    message_id=_QUESTION,
+    role=Role.user,
+    content="Name three districts of Lisbon.",
+    created_at=_AT,
+    run_id=_RUN,
+    sequence=1,
+)
+_ANSWERED = ChatMessage(
+    message_id=_ANSWER,
+    role=Role.assistant,
+    content="Alfama, Chiado and Belém.",
+    created_at=_DONE_AT,
+    run_id=_RUN,
+    model=_MODEL,
+    finish_reason="stop",
+    sequence=3,
+)
+_FINISHED = Run(
+    run_id=_RUN,
+    status=RunStatus.COMPLETED,
+    message_id=_QUESTION,
+    answer_message_id=_ANSWER,
+    created_at=_AT,
+    started_at=_AT,
+    finished_at=_DONE_AT,
+    attempts=1,
+    model=_MODEL,
+    finish_reason="stop",
+    usage=_USAGE,
+    cost_usd="0.00001035",
+    time_to_first_token_ms=412,
+    generation_config=GenerationConfig(model=_MODEL),
+)
+_EVENT = Event(
+    sequence=3,
+    type=MESSAGE_COMPLETED,
+    created_at=_DONE_AT,
+    conversation_key=_KEY,
+    run_id=_RUN,
+    message_id=_ANSWER,
+    attempt=1,
+    message=_ANSWERED,
+)
+_STREAM = f"""\
+event: message.delta
+data: {{"runId":"{_RUN}","messageId":"{_ANSWER}","attempt":1,"offset":0,"text":"Alfama, "}}
+
+id: 3
+event: message.completed
+data: {_EVENT.to_json().decode()}
+
+"""
+
+EXAMPLES: dict[Rpc[Any, Any], Example] = {
+    contract.list_threads: Example(
+        ListRequest(page_size=20, query="lisbon"),
+        ListResponse(
+            threads=[
+                Thread(conversation_key=_KEY, name="Lisbon", created_at=_AT, updated_at=_DONE_AT)
+            ]
+        ),
+    ),
+    contract.create_thread: Example(
+        contract.CreateThreadRequest(
+            conversation_key=_KEY,
+            name="Lisbon",
+            settings=Settings(system_prompt="You are a travel guide. Be brief."),
+            generation_config=GenerationConfig(model=_MODEL, temperature=0.3),
+            metadata={"source": "ios"},
+        ),
+        contract.CreateThreadResponse(conversation_key=_KEY, name="Lisbon", created_at=_AT),
+    ),
+    contract.send_message: Example(
+        contract.PublicSendMessageRequest(
+            conversation_key=_KEY,
+            user_message=contract.PublicUserMessage(role=Role.user, content=_ASKED.content),
+            client_message_id="2f1d6c0e-5a7b",
+        ),
+        SendMessageResponse(run_id=_RUN, status=RunStatus.RUNNING, message_id=_QUESTION),
+    ),
+    contract.conversation_state: Example(
+        contract.ConversationStateRequest(conversation_key=_KEY),
+        State(
+            conversation_key=_KEY,
+            name="Lisbon",
+            status=ThreadStatus.IDLE,
+            created_at=_AT,
+            messages=[_ASKED, _ANSWERED],
+            generation_config=GenerationConfig(model=_MODEL),
+            total_usage=_USAGE,
+            total_cost_usd="0.00001035",
+            last_sequence=4,
+        ),
+    ),
+    contract.list_messages: Example(
+        contract.PublicListMessagesRequest(conversation_key=_KEY, oldest_first=True),
+        ListMessagesResponse(messages=[_ASKED, _ANSWERED]),
+    ),
+    contract.get_run: Example(
+        contract.RunRequest(conversation_key=_KEY, run_id=_RUN),
+        _FINISHED,
+    ),
+    contract.list_runs: Example(
+        contract.PublicListRunsRequest(conversation_key=_KEY),
+        ListRunsResponse(runs=[_FINISHED]),
+    ),
+    contract.cancel_run: Example(
+        contract.RunRequest(conversation_key=_KEY, run_id=_RUN),
+        Run(
+            run_id=_RUN,
+            status=RunStatus.RUNNING,
+            message_id=_QUESTION,
+            answer_message_id=_ANSWER,
+            created_at=_AT,
+            started_at=_AT,
+            cancel_requested=True,
+            attempts=1,
+        ),
+    ),
+    contract.pull_events: Example(
+        contract.PullEventsRequest(conversation_key=_KEY, after=2, wait=timedelta(seconds=20)),
+        contract.PullEventsResponse(events=[_EVENT], last_sequence=3),
+    ),
+    contract.stream_events: Example(
+        contract.PullEventsRequest(conversation_key=_KEY, after=2),
+        contract.PullEventsResponse(events=[_EVENT], last_sequence=3),
+        stream=_STREAM,
+    ),
+    contract.list_models: Example(
+        ListModelsRequest(),
+        ListModelsResponse(
+            models=[
+                Model(
+                    id=_MODEL,
+                    name="GPT-4o mini",
+                    context_length=128_000,
+                    max_completion_tokens=16_384,
+                    pricing=ModelPricing(prompt="0.00000015", completion="0.0000006"),
+                    supported_parameters=["temperature", "top_p", "max_tokens"],
+                    input_modalities=["text", "image"],
+                    output_modalities=["text"],
+                )
+            ]
+        ),
+    ),
+}
