@@ -95,7 +95,7 @@ def _print_components(registry: Registry) -> None:
 def _route(registry: Registry, rpc: Rpc[Any, Any]) -> dict[str, Any]:
     route = rpc.route
     assert route is not None, "routes() has public methods only"
-    member = RoleScopes(Routes(registry.routes()).entries).of("member")
+    member = RoleScopes(Routes(registry.routes(), {}).entries).of("member")
     reach = registry.reach(rpc)
     return {
         "path": route.path,

@@ -75,7 +75,7 @@ def errors(registry: Registry) -> str:
 
 def permissions(registry: Registry) -> str:
     """Every scope with its methods, and who has it."""
-    entries = Routes(registry.routes()).entries
+    entries = Routes(registry.routes(), {}).entries
     member = RoleScopes(entries).of("member")
     rows = [
         (
