@@ -1,4 +1,4 @@
-"""`python -m app`: the platform's two processes, and what people ask about it."""
+"""`python -m app`: the platform's two processes, and what people ask or tell about it."""
 
 import argparse
 import os
@@ -16,7 +16,7 @@ _KILL_SECONDS = 10
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a process until it is stopped, or answer a question.
+    """Run a process until it is stopped, or do one thing.
 
     The exit code is 2 for a wrong setting.
     """
@@ -31,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _handlers(options: argparse.Namespace) -> None:
     settings.HandlersConfig.read()
-    serve("app.handlers_server:create", options.host, options.port, HTTPModes.http2)
+    # Restate speaks HTTP/2, who asks for /health HTTP/1.1.
+    serve("app.handlers_server:create", options.host, options.port, HTTPModes.auto)
 
 
 def _edge(options: argparse.Namespace) -> None:
@@ -46,6 +47,20 @@ def _ask(options: argparse.Namespace) -> int:
     from app import commands
 
     return commands.run(options)
+
+
+def _register(options: argparse.Namespace) -> int:
+    # Imported here: the two processes start without an HTTP client.
+    from app.register import RegistrationError, register
+
+    where = settings.read_register()
+    try:
+        services = register(where, force=options.force, seconds=options.seconds)
+    except RegistrationError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"Registered {len(services)} services: {', '.join(services)}")
+    return 0
 
 
 def serve(target: str, host: str, port: int, http: HTTPModes) -> None:
@@ -70,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m app", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, run, port, text in (
-        ("handlers", _handlers, 9080, "serve the handlers that Restate calls (HTTP/2)"),
+        ("handlers", _handlers, 9080, "serve the handlers that Restate calls"),
         ("edge", _edge, 8000, "serve the public API (HTTP/1.1)"),
     ):
         command = commands.add_parser(name, help=text, description=text)
@@ -90,7 +105,20 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=_ask, command=name)
         if name != "generate":
             command.add_argument("--json", action="store_true", help="as JSON")
+    _add_register(commands.add_parser("register", help="tell Restate where the handlers are"))
     return parser
+
+
+def _add_register(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--force",
+        action="store_true",
+        help="replace what Restate knows of this address (development only)",
+    )
+    command.add_argument(
+        "--seconds", type=float, default=60, help="how long to wait for Restate and the handlers"
+    )
+    command.set_defaults(run=_register)
 
 
 if __name__ == "__main__":

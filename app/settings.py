@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeVar
 
-from pydantic import Field
+from pydantic import Field, HttpUrl
 
 from actors.conversation.settings import ConversationSettings
 from app.edge_routes import SHORT_WAYS
@@ -28,6 +28,17 @@ class HandlersSettings(Section):
     restate_identity_key: str | None = Field(default=None, validation_alias="RESTATE_IDENTITY_KEY")
     force_replay: bool = Field(default=False, validation_alias="CHASSIS_FORCE_REPLAY")
     log_level: str = Field(default="INFO", validation_alias="LOG_LEVEL")
+
+
+class RegisterSettings(Section):
+    """Where `python -m app register` finds Restate, and where Restate finds the handlers."""
+
+    restate_admin_url: HttpUrl = Field(
+        default=HttpUrl("http://127.0.0.1:9070"), validation_alias="RESTATE_ADMIN_URL"
+    )
+    handlers_url: HttpUrl = Field(
+        default=HttpUrl("http://127.0.0.1:9080"), validation_alias="HANDLERS_URL"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +67,24 @@ class HandlersConfig:
 
 def read_edge() -> EdgeSettings:
     """Read the edge's settings; raises SettingsError with every mistake."""
-    mistakes: list[str] = []
-    settings = load(EdgeSettings, mistakes)
-    if settings is None:
-        raise SettingsError(mistakes)
+    settings = _read_alone(EdgeSettings)
     try:
         chosen(SHORT_WAYS, settings.short_ways)
     except ValueError as error:
         raise SettingsError([f"{error}."]) from None
+    return settings
+
+
+def read_register() -> RegisterSettings:
+    """Read the settings of `register`; raises SettingsError with every mistake."""
+    return _read_alone(RegisterSettings)
+
+
+def _read_alone(section: type[S]) -> S:
+    mistakes: list[str] = []
+    settings = load(section, mistakes)
+    if settings is None:
+        raise SettingsError(mistakes)
     return settings
 
 
