@@ -66,11 +66,6 @@ class _Progress:
         self.text.clear()
 
 
-class StreamClosedError(Exception):
-    """The process is shutting down and has closed the stream under its reader. Half an answer
-    would pass for a whole one, so the step fails, and Restate runs it again elsewhere."""
-
-
 class AnswerReader:
     """Reads one run's answer."""
 
@@ -115,7 +110,7 @@ class AnswerReader:
         """The step's body. Runs once for each chunk, again after a crash in the middle."""
         progress, settings = self._progress, self._settings
         watched = self._audience.watched(self._conversation)
-        chunk = await self._streams.take(
+        return await self._streams.take(
             self._ctx.key(),
             request,
             attempt_id=progress.attempt_id,
@@ -124,9 +119,6 @@ class AnswerReader:
             every=settings.watched_chunk_seconds if watched else settings.chunk_seconds,
             stopped=self._stop.reason is not None,
         )
-        if chunk.stopped and self._stop.reason is None:
-            raise StreamClosedError
-        return chunk
 
     def _take_in(self, chunk: Chunk, message_id: str) -> None:
         progress = self._progress
@@ -155,9 +147,10 @@ class AnswerReader:
             return False
         following = progress.attempt + 1
         self._report_retrying(following, chunk.at, chunk.error)
-        # Before the pause: a stop in it is reported of the attempt that the thread knows of.
+        if await self._stop.interrupts(self._ctx.sleep(pause, name="backoff")):
+            return False
         progress.attempt, progress.attempt_id = following, None
-        return not await self._stop.interrupts(self._ctx.sleep(pause, name="backoff"))
+        return True
 
     def _report_retrying(self, number: int, at: float, error: dict[str, Any] | None) -> None:
         report = RetryingRequest(
