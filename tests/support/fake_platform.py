@@ -55,8 +55,11 @@ class FakePlatform(FakeEffects):
         on_death: Callable[[], None] | None = None,
         attempts: int = 3,
     ) -> None:
-        """on_death: what else the process loses. attempts: of a handler that raises what no
-        handler should, before its component's policy decides."""
+        """on_death: loses what the process holds, and all its attempts die; without it only the
+            line of the one that stores at that moment breaks.
+        attempts: of a handler that raises what no handler should, before its component's policy
+            decides.
+        """
         super().__init__()
         self.invocations: list[Invocation] = []
         self.stored = 0
@@ -121,6 +124,11 @@ class FakePlatform(FakeEffects):
             "sends": {(s.id, s.target, s.key, s.payload, s.delay) for s in self.history},
             "results": {i.id: i.result for i in self.invocations},
         }
+
+    @property
+    def died(self) -> bool:
+        """Whether the crash that was asked for has happened."""
+        return self._dies_at is not None and self.stored >= self._dies_at
 
     # What a test does.
 
@@ -206,6 +214,12 @@ class FakePlatform(FakeEffects):
                 self.cancel(other)
         invocation.notify(CANCEL, None)
 
+    def kill(self, invocation: Invocation) -> None:
+        """Break the line of the attempt that runs; it is taken up again."""
+        if invocation.vm is not None and invocation.line is not None:
+            invocation.vm.die(ProcessDiedError("the line broke"))
+            invocation.line.wake()
+
     # What invocations need (fake_invocation.Effects).
 
     def changed(self) -> None:
@@ -217,6 +231,8 @@ class FakePlatform(FakeEffects):
         self.stored += 1
         if self.stored == self._dies_at:
             if self._on_death is not None:
+                for invocation in self.invocations:
+                    self.kill(invocation)
                 self._on_death()
             raise ProcessDiedError("the process died")
 
@@ -251,7 +267,8 @@ class FakePlatform(FakeEffects):
         try:
             while not (invocation.over or invocation.paused or self._closed):
                 await self._once(invocation)
-            if invocation.over and not invocation.failures:
+            # A play with a crash replays where it matters and is played a hundred times over.
+            if invocation.over and not invocation.failures and self._dies_at is None:
                 await self._replay(invocation)
         except Exception as problem:
             self.problems.append(problem)

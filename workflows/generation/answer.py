@@ -66,6 +66,11 @@ class _Progress:
         self.text.clear()
 
 
+class StreamClosedError(Exception):
+    """The process is shutting down and has closed the stream under its reader. Half an answer
+    would pass for a whole one, so the step fails, and Restate runs it again elsewhere."""
+
+
 class AnswerReader:
     """Reads one run's answer."""
 
@@ -110,7 +115,7 @@ class AnswerReader:
         """The step's body. Runs once for each chunk, again after a crash in the middle."""
         progress, settings = self._progress, self._settings
         watched = self._audience.watched(self._conversation)
-        return await self._streams.take(
+        chunk = await self._streams.take(
             self._ctx.key(),
             request,
             attempt_id=progress.attempt_id,
@@ -119,6 +124,9 @@ class AnswerReader:
             every=settings.watched_chunk_seconds if watched else settings.chunk_seconds,
             stopped=self._stop.reason is not None,
         )
+        if chunk.stopped and self._stop.reason is None:
+            raise StreamClosedError
+        return chunk
 
     def _take_in(self, chunk: Chunk, message_id: str) -> None:
         progress = self._progress
@@ -147,10 +155,9 @@ class AnswerReader:
             return False
         following = progress.attempt + 1
         self._report_retrying(following, chunk.at, chunk.error)
-        if await self._stop.interrupts(self._ctx.sleep(pause, name="backoff")):
-            return False
+        # Before the pause: a stop in it is reported of the attempt that the thread knows of.
         progress.attempt, progress.attempt_id = following, None
-        return True
+        return not await self._stop.interrupts(self._ctx.sleep(pause, name="backoff"))
 
     def _report_retrying(self, number: int, at: float, error: dict[str, Any] | None) -> None:
         report = RetryingRequest(
