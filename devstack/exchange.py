@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any
 
 Scope = MutableMapping[str, Any]
@@ -24,6 +24,7 @@ class Exchange:
         self._receive = receive
         self._send = send
         self._gone = asyncio.Event()
+        self._started = False
         self._watcher: asyncio.Task[None] | None = None
 
     async def body(self) -> bytes:
@@ -49,9 +50,32 @@ class Exchange:
             pass
         self._gone.set()
 
+    @property
+    def started(self) -> bool:
+        """Whether the status line was sent."""
+        return self._started
+
+    async def unless_gone(self, answering: Coroutine[Any, Any, None]) -> None:
+        """Answer, and give it up as soon as the client goes.
+
+        :raises ClientGoneError: it went
+        """
+        answer = asyncio.ensure_future(answering)
+        gone = asyncio.ensure_future(self._gone.wait())
+        try:
+            await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                raise ClientGoneError
+            answer.result()
+        finally:
+            for task in (answer, gone):
+                task.cancel()
+            await asyncio.gather(answer, gone, return_exceptions=True)
+
     async def start(self, status: int, headers: dict[str, str]) -> None:
         """Send the status line and the headers."""
         self._check()
+        self._started = True
         pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
         await self._send({"type": "http.response.start", "status": status, "headers": pairs})
 

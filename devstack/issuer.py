@@ -26,11 +26,13 @@ from jwt.algorithms import RSAAlgorithm
 from pydantic import TypeAdapter
 
 from devstack.exchange import ClientGoneError, Exchange, Receive, Scope, Send
+from devstack.keys import AUDIENCE
 from devstack.processes import free_port
 from devstack.serving import serve_until_told
 from devstack.serving import serving as serving_app
 
-AUDIENCE = "yocaso-dev"
+__all__ = ["AUDIENCE", "Fault", "Issuer", "IssuerApp", "SigningKey", "serving"]
+
 LIFETIME_SECONDS = 3600
 _CLAIMS = TypeAdapter(dict[str, Any])
 

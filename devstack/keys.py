@@ -1,9 +1,14 @@
-"""Secret keys for tenants that exist only in a development stack or a test."""
+"""Names and keys that exist only in a development stack or a test."""
 
 import hashlib
 import secrets
 from dataclasses import dataclass, field
 from typing import Any
+
+AUDIENCE = "yocaso-dev"
+"""For whom the development issuer's tokens are."""
+LOCAL_MODEL_ID = "local/smollm2-135m-instruct"
+"""The name under which the local model is asked."""
 
 _RESOURCES = (
     "conversations",

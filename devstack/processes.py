@@ -44,6 +44,8 @@ class Command:
     """Added to the environment that every child inherits (`inherited_environment`)."""
     ports: tuple[int, ...] = ()
     """Where it listens on loopback: `start` refuses a taken port, whose owner would pass for it."""
+    inherited: tuple[int, ...] = ()
+    """File descriptors that stay open in the program."""
 
 
 def inherited_environment() -> dict[str, str]:
@@ -130,6 +132,7 @@ class Process:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
+                    pass_fds=command.inherited,
                 )
             except OSError as error:
                 program = command.arguments[0]
@@ -143,20 +146,24 @@ class Process:
         if wait_until(lambda: not self.running or ready(), seconds):
             if self.running:
                 return
-            raise self._failure(f"ended with {self._ending()} before it was ready")
+            raise self._failure(f"ended with {self.ending()} before it was ready")
         raise self._failure(f"was not ready within {seconds:g} s")
 
     def kill(self) -> None:
         """End the whole group at once, as a crash would."""
         self._end_group()
 
+    def terminate(self) -> None:
+        """Ask the program to end, without waiting for it."""
+        if self._child is not None and self._child.poll() is None:
+            self._child.terminate()
+
     def stop(self, seconds: float = 10) -> bool:
         """Ask the program to end; past the deadline its group is killed and the answer is false."""
         child = self._child
         if child is None:
             return True
-        if child.poll() is None:
-            child.terminate()
+        self.terminate()
         graceful = wait_until(lambda: child.poll() is not None, seconds)
         self._end_group()
         return graceful
@@ -183,7 +190,8 @@ class Process:
     def _taken_ports(self) -> list[int]:
         return [port for port in self.command.ports if not port_is_free(port)]
 
-    def _ending(self) -> str:
+    def ending(self) -> str:
+        """How it ended: its exit code or the signal."""
         code = self._child.returncode if self._child is not None else 0
         return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
 

@@ -8,8 +8,10 @@ Readiness: the health endpoints answer before the partition has a leader, so `wa
 a SQL query over the partition.
 """
 
+import json
 import platform
 import shutil
+import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,7 @@ import httpx
 from devstack.processes import Command, Process, ProcessError, free_port, wait_until
 
 NODE_NAME = "yocaso"
-_NODE_MODULES = Path(__file__).parents[1] / ".cache" / "node" / "node_modules"
+NODE_MODULES = Path(__file__).parents[1] / ".cache" / "node" / "node_modules"
 _MACHINES = {"x86_64": "x64", "amd64": "x64", "aarch64": "arm64", "arm64": "arm64"}
 
 
@@ -27,13 +29,24 @@ def binary(name: str) -> Path:
     """Where `restate-server` or `restate` is: the project's cache, else the PATH."""
     machine = _MACHINES.get(platform.machine().lower(), platform.machine())
     package = f"{name}-{platform.system().lower()}-{machine}"
-    cached = _NODE_MODULES / "@restatedev" / package / "bin" / name
+    cached = NODE_MODULES / "@restatedev" / package / "bin" / name
     if cached.exists():
         return cached
     found = shutil.which(name)
-    if found is None:
-        raise ProcessError(f"The program {name} is not installed. `make setup` installs it.")
-    return Path(found)
+    if found is not None:
+        return Path(found)
+    node = "" if shutil.which("npm") else " It needs Node 20 with npm, which is missing too."
+    raise ProcessError(f"The program {name} is not installed. `make setup` installs it.{node}")
+
+
+def server_version() -> str:
+    """The version of the server that `binary` finds; empty when it does not say."""
+    package = binary("restate-server").parents[1] / "package.json"
+    if package.exists():
+        return str(json.loads(package.read_text(encoding="utf-8")).get("version", ""))
+    command = (str(binary("restate-server")), "--version")
+    said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return next((word for word in said.split() if word[0].isdigit()), "")
 
 
 @dataclass(frozen=True)
@@ -52,6 +65,8 @@ class RestateOptions:
     inactivity_timeout: str | None = None
     """`0s` suspends a handler at every await, so that each step is a replay."""
     memory: str = "64 MB"
+    inherited: tuple[int, ...] = ()
+    """File descriptors that stay open in the server."""
     extra: dict[str, str] = field(default_factory=dict[str, str])
     """More `RESTATE_...` settings; they win over those above."""
 
@@ -94,6 +109,7 @@ class RestateServer:
                 options.log_path,
                 options.environment(),
                 (options.ingress_port, options.admin_port, options.node_port),
+                options.inherited,
             )
         )
         # One client for the life of the object; the loopback never goes through a proxy.
@@ -107,10 +123,10 @@ class RestateServer:
         """Wait until the partition has a leader."""
         self.process.wait_ready(self.answers_queries, seconds)
 
-    def close(self) -> None:
+    def close(self, seconds: float = 10) -> None:
         """Stop the server and drop its connections."""
         self._http.close()
-        self.process.stop()
+        self.process.stop(seconds)
 
     def answers_queries(self) -> bool:
         """Whether a query over the partition works now."""
@@ -127,6 +143,17 @@ class RestateServer:
         """
         self.post("/deployments", {"uri": handlers_url, "force": True})
 
+    def move(self, old_url: str, handlers_url: str) -> None:
+        """Tell Restate that handlers have another address: runs in flight are called there."""
+        for deployment in self.deployments():
+            if str(deployment.get("uri", "")).rstrip("/") == old_url:
+                changes = {"uri": handlers_url, "overwrite": True}
+                self._call("PATCH", f"/deployments/{deployment['id']}", changes)
+
+    def deployments(self) -> list[dict[str, Any]]:
+        """Every registered version of the handlers (`id`, `uri`, `services`, ...)."""
+        return self._call("GET", "/deployments")["deployments"]
+
     def query(self, sql: str) -> list[dict[str, Any]]:
         """The rows of a SQL query over Restate's tables (`sys_invocation`, `state`, ...)."""
         return self.post("/query", {"query": sql})["rows"]
@@ -138,9 +165,12 @@ class RestateServer:
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """A call of the admin port, `{}` where it answers nothing; a refusal is a ProcessError."""
+        return self._call("POST", path, body)
+
+    def _call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         try:
-            answer = self._http.post(
-                self.admin_url + path, json=body, headers={"accept": "application/json"}
+            answer = self._http.request(
+                method, self.admin_url + path, json=body, headers={"accept": "application/json"}
             )
         except httpx.HTTPError as error:
             raise ProcessError(f"Restate's admin port does not answer {path}.") from error

@@ -9,13 +9,13 @@ import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 
-from devstack.keys import SecretKey
+from devstack.keys import AUDIENCE, LOCAL_MODEL_ID, SecretKey
 from devstack.processes import (
     Command,
     Process,
@@ -27,10 +27,15 @@ from devstack.processes import (
 from devstack.restate import RestateOptions, RestateServer
 
 HANDLERS, EDGE, CLOUD, RESTATE = "handlers", "edge", "local-cloud", "restate"
+LOCAL_MODEL = "local-model"
 INGRESS_PORT, ADMIN_PORT, NODE_PORT = "restate-ingress", "restate-admin", "restate-node"
 PRIVATE_PORT = "edge-private"
-PORT_NAMES = (HANDLERS, EDGE, PRIVATE_PORT, CLOUD, INGRESS_PORT, ADMIN_PORT, NODE_PORT)
+PORT_NAMES = (
+    HANDLERS, EDGE, PRIVATE_PORT, CLOUD, LOCAL_MODEL, INGRESS_PORT, ADMIN_PORT, NODE_PORT,
+)  # fmt: skip
 START_SECONDS = 30
+# Together less than ten seconds, which is how long whoever stops us should have to wait.
+STOP_SECONDS = {EDGE: 3.0, HANDLERS: 2.0, CLOUD: 1.0, LOCAL_MODEL: 0.5, RESTATE: 3.0}
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,12 @@ class StackOptions:
     """More settings of the handlers and the edge; they win over the stack's own."""
     ports: Mapping[str, int] = field(default_factory=dict[str, int])
     """Ports to use, by name (`Stack.ports`); the others are chosen."""
+    handlers_were_at: int | None = None
+    """The port where the data know the handlers, when it is another one now."""
+    inherited: tuple[int, ...] = ()
+    """File descriptors that stay open in every process."""
+    local_model: bool = False
+    """Run the local model, which the local cloud then offers beside the scripted ones."""
     platform: str = "app"
     """The module whose `handlers` and `edge` commands are run: the platform, or one beside it."""
     cloud: str = "devstack.cloud"
@@ -53,7 +64,7 @@ class StackOptions:
 
 
 class Stack:
-    """Four processes that know each other."""
+    """Four or five processes that know each other."""
 
     def __init__(self, options: StackOptions) -> None:
         """Choose ports; nothing runs before `start`."""
@@ -75,15 +86,21 @@ class Stack:
             HANDLERS: self._python(HANDLERS, options.platform, "handlers"),
             EDGE: self._python(EDGE, options.platform, "edge"),
         }
+        if options.local_model:
+            self.processes[LOCAL_MODEL] = self._python(LOCAL_MODEL, "devstack.local_model")
 
-    def start(self) -> None:
-        """Start everything at once and wait until a call goes through; stops all on failure."""
+    def start(self, tell: Callable[[str], None] = lambda _name: None) -> None:
+        """Start everything at once and wait until a call goes through; stops all on failure.
+
+        `tell` hears the name of each process that is ready, `handlers` when they are registered.
+        """
         try:
             for process in self.processes.values():
                 process.start()
             for name in self.processes:
                 self.wait_ready(name)
-            self.restate.register(self.handlers_url)
+                tell(name)
+            self._register()
             self._wait_answered()
         except BaseException:
             self.stop()
@@ -92,10 +109,20 @@ class Stack:
     def stop(self) -> None:
         """Stop every process, those that face clients first, and remove the socket's folder."""
         self._http.close()
-        for name in (EDGE, HANDLERS, CLOUD):
-            self.processes[name].stop()
-        self.restate.close()
+        self.processes[EDGE].stop(STOP_SECONDS[EDGE])
+        others = [name for name in self.processes if name not in (EDGE, RESTATE)]
+        for name in others:
+            self.processes[name].terminate()
+        for name in others:
+            self.processes[name].stop(STOP_SECONDS[name])
+        self.restate.close(STOP_SECONDS[RESTATE])
         shutil.rmtree(self._socket_path, ignore_errors=True)
+
+    def kill_all(self) -> None:
+        """Kill every process at once."""
+        for process in self.processes.values():
+            process.kill()
+        self.stop()
 
     def kill(self, name: str) -> None:
         """Kill one process and all it has started with signal 9."""
@@ -116,6 +143,12 @@ class Stack:
         else:
             port = self.ports[name]
             process.wait_ready(lambda: accepts_connections(port), START_SECONDS)
+
+    def _register(self) -> None:
+        were_at = self.options.handlers_were_at
+        if were_at is not None:
+            self.restate.move(f"http://127.0.0.1:{were_at}", self.handlers_url)
+        self.restate.register(self.handlers_url)
 
     def _wait_answered(self) -> None:
         if not wait_until(self._answers, START_SECONDS):
@@ -149,7 +182,16 @@ class Stack:
         port = self.ports[name]
         ports = (port, self.ports[PRIVATE_PORT]) if name == EDGE else (port,)
         command = (sys.executable, "-m", module, *arguments, "--port", str(port))
-        return Process(Command(name, command, self._log_path(name), self._settings(), ports))
+        return Process(
+            Command(
+                name,
+                command,
+                self._log_path(name),
+                self._settings(),
+                ports,
+                inherited=self.options.inherited,
+            )
+        )
 
     def _settings(self) -> dict[str, str]:
         settings = {
@@ -162,7 +204,14 @@ class Stack:
             "BUS_PATH": str(self._socket_path / "bus"),
             "OPENROUTER_BASE_URL": f"{self.openrouter_url}/api/v1",
             "OPENROUTER_API_KEY": "sk-or-local",
+            "EDGE_JWT_ISSUER": self.issuer_url,
+            "EDGE_JWT_AUDIENCE": AUDIENCE,
+            "EDGE_JWT_JWKS_URI": f"{self.issuer_url}/jwks",
+            "LOCAL_CLOUD_ISSUER_KEY": str(self.options.data_path / "issuer.pem"),
         }
+        if self.options.local_model:
+            settings["LOCAL_CLOUD_MODEL_URL"] = self._url(LOCAL_MODEL)
+            settings["CONVERSATION_DEFAULT_MODEL"] = LOCAL_MODEL_ID
         if self.options.force_replay:
             settings["CHASSIS_FORCE_REPLAY"] = "1"
         return settings | self.options.environment
@@ -175,5 +224,6 @@ class Stack:
             admin_port=self.ports[ADMIN_PORT],
             node_port=self.ports[NODE_PORT],
             fsync=self.options.fsync,
+            inherited=self.options.inherited,
             inactivity_timeout="0s" if self.options.force_replay else None,
         )

@@ -1,10 +1,16 @@
-"""Local cloud as a program; see the package."""
+"""Local cloud as a program; see the package.
+
+Set by the stack: LOCAL_CLOUD_ISSUER_KEY, the file of the issuer's key, which is made if absent,
+and LOCAL_CLOUD_MODEL_URL, where the local model listens.
+"""
 
 import argparse
 import asyncio
+import os
 from pathlib import Path
 
 from devstack.cloud.app import LocalCloud
+from devstack.cloud.local_model import LOCAL_MODEL_ROW, LocalModel
 from devstack.issuer import Issuer, IssuerApp, SigningKey
 from devstack.openrouter.app import OpenRouterDouble
 from devstack.serving import Application, serve_until_told
@@ -14,11 +20,10 @@ def main() -> None:
     """Serve until SIGINT or SIGTERM."""
     parser = argparse.ArgumentParser(prog="devstack.cloud", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--issuer-key", type=Path, help="file of the issuer's key; made if absent")
     given = parser.parse_args()
     url = f"http://127.0.0.1:{given.port}"
-    issuer = Issuer(f"{url}/issuer", signing_key(given.issuer_key))
-    openrouter: Application = OpenRouterDouble()
+    issuer = Issuer(f"{url}/issuer", signing_key(os.environ.get("LOCAL_CLOUD_ISSUER_KEY")))
+    openrouter = openrouter_of(os.environ.get("LOCAL_CLOUD_MODEL_URL"))
     cloud = LocalCloud(
         {
             "openrouter": ("OpenRouter", openrouter),
@@ -28,10 +33,18 @@ def main() -> None:
     asyncio.run(serve_until_told(cloud, given.port, lambda address: f"Local cloud on {address}"))
 
 
-def signing_key(path: Path | None) -> SigningKey:
-    """The key of an earlier run, so that its tokens stay valid."""
-    if path is None:
+def openrouter_of(model_url: str | None) -> Application:
+    """The scripted double, with the local model beside its own where one runs."""
+    if not model_url:
+        return OpenRouterDouble()
+    return LocalModel(OpenRouterDouble([LOCAL_MODEL_ROW]), model_url)
+
+
+def signing_key(key_path: str | None) -> SigningKey:
+    """The key of an earlier run, so that its tokens stay valid; without a path a new one."""
+    if not key_path:
         return SigningKey()
+    path = Path(key_path)
     if path.exists():
         return SigningKey(path.read_bytes())
     key = SigningKey()

@@ -1,7 +1,7 @@
 """The ASGI application: the vendor's two paths and the control interface."""
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -17,8 +17,9 @@ _OBJECT = TypeAdapter(dict[str, Any])
 class OpenRouterDouble:
     """An ASGI application with a state of its own; serve it over HTTP/1.1."""
 
-    def __init__(self) -> None:
-        self.state = State()
+    def __init__(self, more_models: Sequence[dict[str, Any]] = ()) -> None:
+        """`more_models`: rows of the model list beside the usual ones."""
+        self.state = State(more_models)
         self._routes: dict[tuple[str, str], Callable[[Exchange, bytes], Awaitable[None]]] = {
             ("POST", "/api/v1/chat/completions"): self._chat,
             ("GET", "/api/v1/models"): self._models,

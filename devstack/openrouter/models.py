@@ -3,12 +3,20 @@
 from typing import Any
 
 
-def _model(model_id: str, name: str, context: int, prompt: str, completion: str) -> dict[str, Any]:
+def row(
+    model_id: str,
+    name: str,
+    context: int,
+    prompt: str = "0",
+    completion: str = "0",
+    description: str = "A scripted model of the local double.",
+) -> dict[str, Any]:
+    """A row of the model list; prices are US dollars for a token."""
     return {
         "id": model_id,
         "canonical_slug": model_id,
         "name": name,
-        "description": "A scripted model of the local double.",
+        "description": description,
         "created": 1_750_000_000,
         "context_length": context,
         "architecture": {
@@ -38,10 +46,10 @@ def _model(model_id: str, name: str, context: int, prompt: str, completion: str)
 
 
 MODELS = (
-    _model("double/echo", "Double: Echo", 128_000, "0.000001", "0.000002"),
-    _model("double/echo-mini", "Double: Echo Mini", 8_192, "0.0000001", "0.0000004"),
-    _model("double/fallback", "Double: Fallback", 128_000, "0.000001", "0.000002"),
-    _model("openai/gpt-4o-mini", "OpenAI: GPT-4o-mini", 128_000, "0.00000015", "0.0000006"),
-    _model("anthropic/claude-sonnet-4.5", "Claude Sonnet 4.5", 1_000_000, "0.000003", "0.000015"),
-    _model("google/gemini-2.5-flash", "Gemini 2.5 Flash", 1_048_576, "0.0000003", "0.0000025"),
+    row("double/echo", "Double: Echo", 128_000, "0.000001", "0.000002"),
+    row("double/echo-mini", "Double: Echo Mini", 8_192, "0.0000001", "0.0000004"),
+    row("double/fallback", "Double: Fallback", 128_000, "0.000001", "0.000002"),
+    row("openai/gpt-4o-mini", "OpenAI: GPT-4o-mini", 128_000, "0.00000015", "0.0000006"),
+    row("anthropic/claude-sonnet-4.5", "Claude Sonnet 4.5", 1_000_000, "0.000003", "0.000015"),
+    row("google/gemini-2.5-flash", "Gemini 2.5 Flash", 1_048_576, "0.0000003", "0.0000025"),
 )

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from devstack.openrouter.messages import Answer, Call, Calls, Defaults, ModelList, Rule, Wait
@@ -12,7 +12,8 @@ from devstack.openrouter.models import MODELS
 class State:
     """Shared by all requests of one double; lives on one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, more_models: Sequence[dict[str, Any]] = ()) -> None:
+        self._usual_models = [*MODELS, *more_models]
         self._waiters: set[asyncio.Event] = set()
         self._generation = 0
         self._gates: dict[str, asyncio.Event] = {}
@@ -53,7 +54,8 @@ class State:
 
     def models(self) -> list[dict[str, Any]]:
         """The rows of the model list."""
-        return list(MODELS) if self.model_list.models is None else self.model_list.models
+        chosen = self.model_list.models
+        return self._usual_models if chosen is None else chosen
 
     def knows(self, model: str) -> bool:
         """Whether a call may name this model."""

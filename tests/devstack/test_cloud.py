@@ -222,6 +222,6 @@ async def test_a_token_of_the_issuer_is_one_that_its_keys_verify(cloud: Cloud) -
 
 def test_the_issuer_signs_with_the_key_of_its_last_run(tmp_path: Path) -> None:
     path = tmp_path / "keys" / "issuer.pem"
-    first, second = signing_key(path), signing_key(path)
+    first, second = signing_key(str(path)), signing_key(str(path))
     assert first.kid == second.kid
     assert path.stat().st_mode & 0o077 == 0

@@ -1,0 +1,141 @@
+"""`yocaso dev`: ready soon, true to its word, hard to kill, and gone when it says so."""
+
+import asyncio
+import os
+import re
+import signal
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from devstack.openrouter.control import OpenRouterControl
+from devstack.openrouter.messages import Answer
+from devstack.processes import wait_until
+from tests.support.dev import READY_SECONDS, Dev, members, resident_megabytes, taken
+
+CURL = re.compile(r"^  (KEY=.*|curl .*)$", re.M)
+# What was measured on an idle machine is 4 s and 510 MB; a loaded one takes longer.
+READY_WITHIN_SECONDS, MEGABYTES = 45, 600
+
+
+def test_it_is_ready_soon_and_small(dev: Dev) -> None:
+    seconds = re.search(r"Ready after ([\d.]+) s", dev.output)
+    assert seconds
+    assert float(seconds[1]) < READY_WITHIN_SECONDS
+    pids: dict[str, int] = dev.description["pids"]
+    held = resident_megabytes([dev.pid, *members(pids)])
+    assert held < MEGABYTES
+
+
+def test_the_ready_file_names_what_answers(dev: Dev) -> None:
+    known = dev.description
+    for name in ("base_url", "issuer", "restate_ingress_url", "restate_admin_url",
+                 "local_cloud_url", "secret_key"):  # fmt: skip
+        assert known[name], name
+    assert set(known["pids"]) == {"restate", "handlers", "edge", "local-cloud"}
+    assert all(os.path.exists(f"/proc/{pid}") for pid in known["pids"].values())
+    assert httpx.get(f"{known['restate_admin_url']}/health", trust_env=False).is_success
+    assert httpx.get(known["local_cloud_url"], trust_env=False).is_success
+
+
+def test_files_with_the_key_are_for_their_owner_alone(dev: Dev) -> None:
+    for path in (dev.ready_file, dev.data / "secret-key", dev.data / "stack.json"):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path.name
+
+
+def test_no_log_and_no_environment_of_a_process_has_the_key(dev: Dev) -> None:
+    known = dev.description
+    key = known["secret_key"].encode()
+    for pid in known["pids"].values():
+        assert key not in Path(f"/proc/{pid}/environ").read_bytes()
+    for log in (dev.data / "logs").iterdir():
+        assert key not in log.read_bytes(), log.name
+
+
+def test_a_token_of_the_local_issuer_opens_the_api(dev: Dev) -> None:
+    known = dev.description
+    claims = {"sub": "anna", "tenant_id": "demo"}
+    token = httpx.post(f"{known['issuer']}/token", json=claims, trust_env=False).json()["token"]
+    answer = httpx.post(
+        f"{known['base_url']}/api/v1/llm/gateway/list-threads",
+        json={},
+        headers={"authorization": f"Bearer {token}"},
+        trust_env=False,
+    )
+    assert answer.is_success, answer.text
+
+
+def test_a_part_that_is_killed_comes_back_and_the_ready_file_says_so(dev: Dev) -> None:
+    before: dict[str, int] = dev.description["pids"]
+    os.killpg(before["handlers"], signal.SIGKILL)
+
+    def replaced() -> bool:
+        pid = dev.description["pids"]["handlers"]
+        return pid is not None and pid != before["handlers"]
+
+    assert wait_until(replaced, READY_SECONDS)
+    after: dict[str, int] = dev.description["pids"]
+    assert after["restate"] == before["restate"]
+    assert members({"handlers": after["handlers"]})
+    assert dev.call("list-threads") is not None
+    assert "handlers ended with signal SIGKILL" in dev.output
+
+
+async def hold_in_mid_answer(dev: Dev, text: str) -> str:
+    """Send a message whose answer stays in its middle; the id of the run."""
+    control = OpenRouterControl(f"{dev.description['local_cloud_url']}/openrouter")
+    await control.script(Answer(text="a b c d e f", gate="g", hold_after=3), contains=text)
+    run: str = dev.call("send-message", **message("held", text))["runId"]
+    await control.wait(calls=1, waiting=True)
+    await control.aclose()
+    return run
+
+
+def message(conversation_key: str, text: str) -> dict[str, Any]:
+    """A request to send this text."""
+    return {"conversationKey": conversation_key, "userMessage": {"content": text}}
+
+
+def test_killed_with_9_it_leaves_nothing_and_goes_on_where_it_was(tmp_path: Path) -> None:
+    dev = Dev(tmp_path)
+    dev.start()
+    try:
+        dev.call("create-thread", conversationKey="held", name="Held")
+        run = asyncio.run(hold_in_mid_answer(dev, "hold this"))
+        before = dev.description
+        dev.send(signal.SIGKILL)
+        dev.ready_file.unlink()
+        dev.start()
+        assert not members(before["pids"])
+        assert dev.description["base_url"] == before["base_url"]
+        assert dev.description["secret_key"] == before["secret_key"]
+        # The script died with the double, which then gave its usual answer.
+        messages = dev.answered("held", 2)
+        assert [each["content"] for each in messages] == ["hold this", "You said: hold this"]
+        record = dev.call("get-run", conversationKey="held", runId=run)
+        assert record["status"] == "COMPLETED"
+        assert [each["name"] for each in dev.call("list-threads")["threads"]] == ["Held"]
+        pids: dict[str, int] = dev.description["pids"]
+        assert dev.send(signal.SIGTERM) < 10
+        assert not members(pids)
+        assert not taken(dev.data)
+        assert not dev.ready_file.exists()
+        assert not (dev.data / "stack.json").exists()
+    finally:
+        dev.stop()
+
+
+def test_every_printed_call_runs_as_printed(dev: Dev) -> None:
+    lines = CURL.findall(dev.output)
+    assert sum(line.startswith("curl") for line in lines) >= 6
+    done = subprocess.run(
+        ("bash", "-euc", "\n".join(line.replace("curl ", "curl --fail ", 1) for line in lines)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    httpx.delete(f"{dev.description['local_cloud_url']}/faults", trust_env=False)
