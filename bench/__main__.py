@@ -45,6 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--threads", type=int, default=10_000, help="of the long list (default 10,000)"
     )
+    parser.add_argument("--runs", type=int, default=1000, help="at once (default 1,000)")
+    parser.add_argument("--readers", type=int, default=200, help="at once (default 200)")
     parser.add_argument("--only", default="", help="names of measures, separated by commas")
     parser.add_argument(
         "--way",

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from bench.live import live
 from bench.load import Load, closed_loop, cpu_seconds, wrk
 from bench.platform import ALICE, EDGE, FEW, IDENTITY, MANY, Platform
 from devstack.keys import SecretKey
@@ -204,4 +205,5 @@ ROUND: tuple[Measure, ...] = (
     single_step,
     history,
     lists,
+    live,
 )

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from bench import measures
+from bench.live import many_readers, many_runs
 from bench.measures import Figures, Measure
 from bench.platform import Platform, running
 from bench.report import LONG_WAY, SHORT_WAY, page, table
@@ -43,6 +44,10 @@ async def _rounds(way: str, chosen: list[Measure], options: argparse.Namespace) 
             figures: Figures = {}
             for each in chosen:
                 figures |= await each(platform, seconds)
+            if number == options.rounds and not options.only:
+                # Once, because it takes long and is about memory and losses, not about time.
+                figures |= await many_runs(platform, options.runs)
+                figures |= await many_readers(platform, options.readers)
             if number:
                 rounds.append(figures)
             print(f"{way}: round {number} of {options.rounds}", file=sys.stderr)
@@ -71,6 +76,6 @@ async def _prepare(platform: Platform, chosen: list[Measure], options: argparse.
 
 def _tell(way: str, rounds: list[Figures]) -> None:
     print(f"{way}\n\n{table(way, rounds)}")
-    for name in sorted(rounds[0]):
-        values = [figures[name] for figures in rounds]
+    for name in sorted(rounds[-1]):
+        values = [figures[name] for figures in rounds if name in figures]
         print(f"{name:28} {statistics.median(values):10.2f}  {min(values):.2f}..{max(values):.2f}")

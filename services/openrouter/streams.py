@@ -23,7 +23,6 @@ _KEEP_SECONDS = 120.0
 
 @dataclass(slots=True)
 class _Run:
-    place: bool = False
     stream: LiveStream | None = None
     readers: int = 0
     timer: asyncio.TimerHandle | None = None
@@ -49,25 +48,24 @@ class ModelStreams:
         self._lease = lease_seconds
         self._on_delta = on_delta
         self._runs: dict[str, _Run] = {}
+        self._places: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def places_taken(self) -> int:
         """How many runs hold a place now."""
-        return sum(run.place for run in self._runs.values())
+        return len(self._places)
 
     def admit(self, run_id: str) -> bool:
         """Take one of the places, or keep the one that the run has; False when all are taken.
 
         The place is freed by `close`, or by itself after `lease_seconds` without a `take`.
         """
-        run = self._runs.get(run_id)
-        if run is None or not run.place:
+        if run_id not in self._places:
             if self.places_taken >= self._limit:
                 return False
-            run = self._runs.setdefault(run_id, _Run())
-            run.place = True
-        self._renew(run_id, run)
+            self._places.add(run_id)
+        self._renew(run_id, self._runs.setdefault(run_id, _Run()))
         return True
 
     async def take(
@@ -162,7 +160,8 @@ class ModelStreams:
         self, run_id: str, run: _Run, stream: LiveStream, offset: int, every: float
     ) -> Chunk:
         run.readers += 1
-        run.place = run.place or not stream.over
+        if not stream.over:
+            self._places.add(run_id)
         self._cancel_timer(run)
         try:
             await stream.wait(offset, every)
@@ -180,8 +179,8 @@ class ModelStreams:
             run.timer = loop.call_later(seconds or self._lease, self._expire, run_id, run)
 
     def _expire(self, run_id: str, run: _Run) -> None:
-        keep = run.place and run.stream is not None and run.stream.over
-        run.place = False
+        keep = run_id in self._places and run.stream is not None and run.stream.over
+        self._places.discard(run_id)
         if keep:
             self._renew(run_id, run, _KEEP_SECONDS)
         else:
@@ -189,7 +188,7 @@ class ModelStreams:
 
     def _forget(self, run_id: str, run: _Run) -> None:
         self._cancel_timer(run)
-        run.place = False
+        self._places.discard(run_id)
         self._runs.pop(run_id, None)
         if run.stream is not None:
             run.stream.stop()

@@ -113,20 +113,25 @@ class AnswerReader:
 
     async def _read(self, request: ChatRequest) -> Chunk:
         """The step's body. Runs once for each chunk, again after a crash in the middle."""
-        progress, settings = self._progress, self._settings
-        watched = self._audience.watched(self._conversation)
+        progress = self._progress
         chunk = await self._streams.take(
             self._ctx.key(),
             request,
             attempt_id=progress.attempt_id,
             attempt=progress.attempt,
             offset=progress.offset,
-            every=settings.watched_chunk_seconds if watched else settings.chunk_seconds,
+            every=self._chunk_seconds(),
             stopped=self._stop.reason is not None,
         )
         if chunk.stopped and self._stop.reason is None:
             raise StreamClosedError
         return chunk
+
+    def _chunk_seconds(self) -> float:
+        settings = self._settings
+        watched = self._audience.watched(self._conversation)
+        wished = settings.watched_chunk_seconds if watched else settings.chunk_seconds
+        return max(wished, self._streams.places_taken / settings.chunks_per_second)
 
     def _take_in(self, chunk: Chunk, message_id: str) -> None:
         progress = self._progress

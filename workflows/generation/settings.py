@@ -11,6 +11,10 @@ class GenerationSettings(Section):
 
     streams: model streams at once; every one holds an invocation slot of Restate, so this stays
         well below Restate's concurrent-invocations-limit, else reads would wait too.
+    chunk_seconds, watched_chunk_seconds: how much of an answer becomes durable at a time, and
+        while somebody reads it.
+    chunks_per_second: of all streams together; with many streams chunks are longer, so that
+        keeping them durable never takes the processor from the rest.
     """
 
     model_config = SettingsConfigDict(
@@ -21,4 +25,5 @@ class GenerationSettings(Section):
     attempts: int = Field(default=3, ge=1, le=10)
     chunk_seconds: float = Field(default=1.0, gt=0, le=10)
     watched_chunk_seconds: float = Field(default=0.25, gt=0, le=10)
+    chunks_per_second: int = Field(default=200, ge=1, le=10_000)
     lease_seconds: float = Field(default=10, gt=0, le=600)
