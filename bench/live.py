@@ -99,7 +99,7 @@ async def many_readers(platform: Platform, count: int) -> Figures:
     while not all(reader.done() for reader in readers):
         most = max(most, resident_megabytes(platform.pid(EDGE)))
         await asyncio.wait(readers, timeout=0.2)
-    lost = sum(not await reader for reader in readers)
+    lost = [await reader for reader in readers].count(False)
     if lost:
         raise LoadError(f"{lost} of {count} readers did not get the whole turn.")
     figures = {
