@@ -14,6 +14,9 @@ from restate.server_context import restate_context_is_replaying
 
 _FIELDS = "yocaso_fields"
 
+# Made once: json.dumps with options makes an encoder on every call.
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
 
 def get(name: str) -> logging.Logger:
     """A logger that says nothing while Restate replays a journal."""
@@ -59,4 +62,4 @@ class _JsonLine(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return _encode(line)

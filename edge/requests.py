@@ -66,7 +66,8 @@ def _request_id(given: bytes | None) -> str:
 def _trace(headers: dict[bytes, bytes]) -> tuple[str, str]:
     given = headers.get(b"traceparent")
     if given is None or not _TRACEPARENT.fullmatch(given):
+        # Sampled, so that whoever records traces behind the edge records this one.
         random = os.urandom(24).hex()
-        return f"00-{random[:32]}-{random[32:]}-00", ""
+        return f"00-{random[:32]}-{random[32:]}-01", ""
     state = headers.get(b"tracestate", b"")
     return given.decode(), state.decode() if _TRACESTATE.fullmatch(state) else ""

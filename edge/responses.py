@@ -11,6 +11,9 @@ Headers = list[tuple[bytes, bytes]]
 
 JSON = b"application/json"
 
+# Made once: json.dumps with options makes an encoder on every call, a third of its time.
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 @dataclass(slots=True)
 class Response:
@@ -31,7 +34,7 @@ def error_response(
 ) -> Response:
     """The envelope of `error`, with the headers that its code asks for."""
     envelope = to_envelope(error, request_id=request_id, outcome=outcome)
-    body = json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
+    body = _encode(envelope).encode()
     more = [*headers, *_headers_of(error)]
     return Response(error.code.http_status, body, more, code=error.code.value)
 

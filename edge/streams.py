@@ -11,11 +11,13 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
+from chassis import logs
 from edge.limits import Receive
 from edge.local import sse
 from edge.metrics import STREAMS
-from errors import RpcError
-from errors.wire import to_envelope
+from errors import RpcError, wire
+
+log = logs.get(__name__)
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -72,8 +74,8 @@ async def _frames(
                 await _send(send, taken.result())
             except StopAsyncIteration:
                 return
-            except RpcError as error:
-                await _send(send, _error_event(error, request_id))
+            except Exception as error:
+                await _send(send, _error_event(_known(error, request_id), request_id))
                 return
     finally:
         await _close(events, frame)
@@ -82,15 +84,22 @@ async def _frames(
 async def _close(events: AsyncIterator[bytes], frame: asyncio.Future[bytes] | None) -> None:
     if frame is not None:
         frame.cancel()
-        with contextlib.suppress(asyncio.CancelledError, StopAsyncIteration, RpcError):
+        with contextlib.suppress(asyncio.CancelledError, Exception):
             await frame
     aclose = getattr(events, "aclose", None)
     if aclose is not None:
         await aclose()
 
 
+def _known(error: Exception, request_id: str) -> RpcError:
+    if isinstance(error, RpcError):
+        return error
+    log.error("stream failed", exc_info=error, extra=logs.fields(request_id=request_id))
+    return wire.internal()
+
+
 def _error_event(error: RpcError, request_id: str) -> bytes:
-    envelope = to_envelope(error, request_id=request_id)
+    envelope = wire.to_envelope(error, request_id=request_id)
     return sse(json.dumps(envelope, separators=(",", ":")).encode(), event="error")
 
 

@@ -38,8 +38,8 @@ async def _client(probe: ProbeStack) -> AsyncGenerator[httpx.AsyncClient]:
 
 async def _until(probe: ProbeStack, metric: str, value: float) -> None:
     deadline = time.monotonic() + 10
-    while await anyio.to_thread.run_sync(probe.metric, metric) != value:
-        assert time.monotonic() < deadline, metric
+    while (seen := await anyio.to_thread.run_sync(probe.metric, metric)) != value:
+        assert time.monotonic() < deadline, f"{metric} is {seen}"
         await asyncio.sleep(0.01)
 
 
@@ -66,6 +66,16 @@ async def test_a_client_that_sends_a_byte_a_second_is_cut_off_and_nothing_is_for
     assert head.startswith(b"HTTP/1.1 504")
     assert time.monotonic() - started < 5
     assert probe_live.forwarded() == before
+
+
+async def test_a_body_that_is_declared_too_large_is_refused_unread(
+    probe_live: ProbeStack,
+) -> None:
+    key = f"X-API-Key: {probe_live.alice.key}"
+    declared = request("/api/v1/probe/small", key, "Content-Length: 5000000000", length=False)
+    answer = await one_raw(probe_live.edge_port, declared, seconds=5)
+    assert answer.status == 413
+    assert answer.json()["error"]["code"] == "PAYLOAD_TOO_LARGE"
 
 
 async def test_others_are_served_while_a_hundred_clients_are_slow(probe_live: ProbeStack) -> None:
@@ -120,8 +130,8 @@ async def test_a_stream_ends_in_the_edge_when_its_client_goes_away(probe_live: P
     async with _client(probe_live) as http:
         async with http.stream("POST", LISTEN, json={}) as answer:
             assert answer.headers["content-type"] == "text/event-stream"
-            first = await anext(answer.aiter_lines())
-            assert first == "id: 0"
+            lines = answer.aiter_lines()  # kept: the stream closes with its iterator
+            assert await anext(lines) == "id: 0"
             await _until(probe_live, "edge_streams", 1)
         await _until(probe_live, "edge_streams", 0)
 

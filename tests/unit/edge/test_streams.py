@@ -79,3 +79,16 @@ async def test_nothing_is_sent_to_a_client_that_is_gone() -> None:
     await pump(wire.source(), wire.receive, wire.send, asyncio.Event(), "req_1")
     assert wire.frames == []
     assert wire.closed
+
+
+async def test_a_source_that_breaks_ends_the_stream_with_an_error_that_tells_no_inside() -> None:
+    async def breaking() -> AsyncGenerator[bytes]:
+        yield b"data: 1\n\n"
+        raise ValueError("a secret of the inside")
+
+    wire = Wire()
+    await pump(breaking(), wire.receive, wire.send, asyncio.Event(), "req_1")
+    assert wire.frames[1].startswith(b"event: error\n")
+    assert b'"code":"INTERNAL"' in wire.frames[1]
+    assert b"secret" not in b"".join(wire.frames)
+    assert wire.ended
