@@ -43,6 +43,9 @@ from tests.support.fake_platform import FakePlatform
 
 KEY = "acme/alice/a%20thread"
 
+# Read once: the environment is no part of these tests, and reading it takes longer than a turn.
+_SETTINGS = ConversationSettings()
+
 
 class KnownModels:
     """The models that exist; all of them when none is named."""
@@ -100,7 +103,7 @@ class Conversation:
         self.key = key
         self.places = Places(free=free)
         self.heard = Heard()
-        self.settings = settings or ConversationSettings()
+        self.settings = settings or _SETTINGS
         accepting = Accepting(KnownModels(*models), self.places)
         lifecycle = Lifecycle(self.settings, self.heard)
         platform.serve(

@@ -23,6 +23,7 @@ from workflows.generation.settings import GenerationSettings
 pytestmark = pytest.mark.anyio
 
 BUSY = reasons.RATE_LIMITED.error()
+SETTINGS = GenerationSettings(chunk_seconds=0.002, watched_chunk_seconds=0.001)
 
 
 class Turns:
@@ -33,8 +34,7 @@ class Turns:
     ) -> None:
         self.platform = platform
         self.model = model
-        settings = GenerationSettings(chunk_seconds=0.005, watched_chunk_seconds=0.001)
-        workflow = Generation(cast("ModelStreams", streams), Audience(), settings)
+        workflow = Generation(cast("ModelStreams", streams), Audience(), SETTINGS)
         platform.serve(generation.component, workflow)
         platform.serve(manager.component, ConversationManager())
         self.thread = Conversation(platform)
