@@ -33,7 +33,8 @@ log = logs.get(__name__)
 _LONGEST_LINE = 64 * 1024 * 1024
 # A topic is watched a little longer than it is read: who pulls comes back soon.
 _LINGER_SECONDS = 10.0
-# A reader that is this far behind loses lines instead of filling our memory.
+# An edge that is this far behind loses live text instead of filling our memory; readers find the
+# gap. News is small and never lost while the line holds, because readers rely on it.
 _MOST_BUFFERED_BYTES = 1024 * 1024
 _MOST_QUEUED = 1000
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
@@ -88,7 +89,7 @@ class BusServer:
             return
         line = _line({"topic": topic, kind: content})
         for writer in writers:
-            if writer.transport.get_write_buffer_size() < _MOST_BUFFERED_BYTES:
+            if kind == NEWS or writer.transport.get_write_buffer_size() < _MOST_BUFFERED_BYTES:
                 writer.write(line)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

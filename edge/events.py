@@ -103,9 +103,8 @@ class EventReader:
                 if content > after:
                     return
                 continue
-            if text.has_gap_before(content):
+            if text.asks_for_text_before(content):
                 self._bus.ask_again(source.topic)
-                continue
             fresh = text.join(content)
             if fresh is not None:
                 yield _delta_frame(fresh)

@@ -36,6 +36,7 @@ class LiveText:
     def __init__(self) -> None:
         self._positions: dict[str, _Position] = {}
         self._ended: set[str] = set()
+        self._asked_for: tuple[str, int] | None = None
         self.news = 0
 
     def see(self, event: Event) -> None:
@@ -51,6 +52,15 @@ class LiveText:
         at = self._positions.get(delta["runId"], _Position())
         return delta["attempt"] >= at.attempt and delta["offset"] > self._known(at, delta)
 
+    def asks_for_text_before(self, delta: dict[str, Any]) -> bool:
+        """Whether to ask for the text that is missing before this delta; once for each gap,
+        because what is said while the answer is under way has the same gap before it."""
+        attempt = delta["runId"], delta["attempt"]
+        if not self.has_gap_before(delta) or self._asked_for == attempt:
+            return False
+        self._asked_for = attempt
+        return True
+
     def join(self, delta: dict[str, Any]) -> dict[str, Any] | None:
         """The part of a delta that is new to the reader; None when nothing is, or text is
         missing before it."""
@@ -64,6 +74,7 @@ class LiveText:
         if not fresh:
             return None
         at.attempt, at.offset = delta["attempt"], known + len(fresh)
+        self._asked_for = None
         return {**delta, "offset": known, "text": fresh}
 
     def _known(self, at: _Position, delta: dict[str, Any]) -> int:

@@ -1,0 +1,166 @@
+"""The bus between two processes of a host, over a real socket."""
+
+import json
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from anyio.streams.buffered import BufferedByteReceiveStream
+
+from chassis.bus import DELTA, NEWS, RESYNC, BusClient, BusServer, Subscription
+
+pytestmark = pytest.mark.anyio
+
+TOPIC = "acme/alice/thread"
+SECONDS = 20
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    """Where the socket is."""
+    return str(tmp_path / "bus")
+
+
+@pytest.fixture
+async def server(path: str) -> AsyncIterator[BusServer]:
+    """The handlers' end, listening."""
+    server = BusServer(path)
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def client(path: str) -> AsyncIterator[BusClient]:
+    """The edge's end."""
+    client = BusClient(path)
+    client.start()
+    yield client
+    await client.stop()
+
+
+async def watching(subscription: Subscription) -> None:
+    """Wait until nothing that is said is lost."""
+    with anyio.fail_after(SECONDS):
+        await subscription.watching.wait()
+
+
+async def said(subscription: Subscription, kind: str) -> Any:
+    """The content of the next line of a kind."""
+    while (line := await subscription.next(SECONDS)) is not None:
+        if line[0] == kind:
+            return line[1]
+    raise AssertionError(f"no {kind}")
+
+
+async def until(condition: Any) -> None:
+    """Wait for a condition on the other end."""
+    with anyio.fail_after(SECONDS):
+        while not condition():
+            await anyio.lowlevel.checkpoint()
+
+
+async def test_a_reader_hears_what_is_said_about_its_topic_only(
+    server: BusServer, client: BusClient
+) -> None:
+    async with client.subscribe(TOPIC) as subscription:
+        await watching(subscription)
+        server.publish("acme/bob/thread", NEWS, 1)
+        server.publish(TOPIC, NEWS, 2)
+        assert await said(subscription, NEWS) == 2
+
+
+async def test_a_topic_is_watched_while_anybody_reads_it_and_a_little_longer(
+    server: BusServer, client: BusClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chassis.bus._LINGER_SECONDS", 0.05)
+    async with client.subscribe(TOPIC) as first:
+        await watching(first)
+        async with client.subscribe(TOPIC) as second:
+            await watching(second)
+        server.publish(TOPIC, NEWS, 1)
+        assert await said(first, NEWS) == 1
+    await until(lambda: not server.watched(TOPIC))
+
+
+async def test_an_edge_that_is_far_behind_loses_live_text_but_no_news(
+    server: BusServer, path: str
+) -> None:
+    async with await anyio.connect_unix(path) as slow:
+        await slow.send(json.dumps({"watch": TOPIC}).encode() + b"\n")
+        await until(lambda: server.watched(TOPIC))
+        for number in range(100):
+            server.publish(TOPIC, DELTA, {"text": "x" * 100_000})
+            server.publish(TOPIC, NEWS, number)
+        lines = BufferedByteReceiveStream(slow)
+        heard: list[dict[str, Any]] = []
+        while not heard or heard[-1].get(NEWS) != 99:
+            heard.append(json.loads(await lines.receive_until(b"\n", 1_000_000)))
+    assert [line[NEWS] for line in heard if NEWS in line] == list(range(100))
+    assert len([line for line in heard if DELTA in line]) < 100
+
+
+async def test_the_topics_of_an_edge_that_dies_are_forgotten(server: BusServer, path: str) -> None:
+    dying = BusClient(path)
+    dying.start()
+    async with dying.subscribe(TOPIC) as subscription:
+        await watching(subscription)
+        await dying.stop()
+        await until(lambda: not server.watched(TOPIC))
+
+
+async def test_a_reader_that_comes_late_gets_the_snapshot(
+    server: BusServer, client: BusClient
+) -> None:
+    text = "\N{SNOWMAN}" * 500_000
+    server.snapshot = lambda topic: [(DELTA, {"topic": topic, "text": text})]
+    async with client.subscribe(TOPIC) as subscription:
+        assert await said(subscription, DELTA) == {"topic": TOPIC, "text": text}
+        client.ask_again(TOPIC)
+        assert await said(subscription, DELTA) == {"topic": TOPIC, "text": text}
+
+
+async def test_after_a_restart_of_the_handlers_readers_look_again_and_hear_more(
+    server: BusServer, client: BusClient, path: str
+) -> None:
+    async with client.subscribe(TOPIC) as subscription:
+        await watching(subscription)
+        await server.stop()
+        successor = BusServer(path)
+        await successor.start()
+        assert await said(subscription, RESYNC) is None
+        await until(lambda: successor.watched(TOPIC))
+        successor.publish(TOPIC, NEWS, 7)
+        assert await said(subscription, NEWS) == 7
+        await successor.stop()
+
+
+async def test_a_reader_that_is_too_far_behind_is_told_to_look_again() -> None:
+    subscription = Subscription()
+    for number in range(2000):
+        subscription.offer(NEWS, number)
+    heard: list[tuple[str, Any]] = []
+    while (line := await subscription.next(0.01)) is not None:
+        heard.append(line)
+    assert heard[-1] == (RESYNC, None)
+    assert [content for kind, content in heard if kind == NEWS] == list(range(len(heard) - 1))
+
+
+async def test_the_socket_is_its_owners_alone(server: BusServer, path: str) -> None:
+    assert stat.S_IMODE((await anyio.Path(path).stat()).st_mode) == 0o600
+    assert not server.watched(TOPIC)
+
+
+async def test_without_a_path_nobody_hears_and_nothing_fails() -> None:
+    server, client = BusServer(None), BusClient(None)
+    await server.start()
+    client.start()
+    async with client.subscribe(TOPIC) as subscription:
+        server.publish(TOPIC, NEWS, 1)
+        assert await subscription.next(0.01) is None
+    assert not client.connected
+    await client.stop()
+    await server.stop()
