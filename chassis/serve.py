@@ -45,6 +45,10 @@ UNDECLARED = "a reason that the contract does not declare"
 # Room between the end of the longest step and the moment Restate cuts the attempt.
 _SLACK = timedelta(minutes=1)
 
+# A handler that waits for another holds one invocation slot while that one needs a second. When
+# more wait than there are slots nothing moves, until those that wait are suspended: after this.
+_PATIENCE = timedelta(seconds=1)
+
 
 def implements(
     rpc: Rpc[Q, R],
@@ -114,7 +118,9 @@ def _shell(
             on_max_attempts=component.retries.on_max_attempts,
         ),
     }
-    if component.longest_step is not None and not force_replay:
+    if component.longest_step is None and not force_replay:
+        options["inactivity_timeout"] = _PATIENCE
+    elif component.longest_step is not None and not force_replay:
         # After a silent minute the default closes the line on which cancels and promises arrive.
         options["inactivity_timeout"] = component.longest_step + _SLACK
         options["abort_timeout"] = component.longest_step + _SLACK

@@ -107,6 +107,11 @@ class FakeVM(VMWrapper):
         self.step_failure: Failure | None = None
         self.ended = False
 
+    def notify_input_closed(self) -> None:
+        """End the attempt at the next wait; what comes from here on is for the next attempt."""
+        if self._known_notifications is None:
+            self._known_notifications = len(self._journal.notifications)
+
     @property
     def asked_for_all(self) -> bool:
         """Whether the handler gave every command that the journal holds."""

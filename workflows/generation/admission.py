@@ -6,6 +6,7 @@ from restate import WorkflowContext
 
 from chassis.message import Double, Message
 from chassis.steps import attempt, clock
+from chassis.suspension import free_slot
 from errors import RpcError
 from services.openrouter.streams import ModelStreams
 from workflows.generation.stop import Stop
@@ -41,6 +42,7 @@ class Admission:
             if place.taken:
                 return datetime.fromtimestamp(place.at, UTC)
             jittered = timedelta(seconds=seconds * (0.5 + ctx.random().random()))
+            free_slot(ctx)
             if await stop.interrupts(ctx.sleep(jittered, name="wait for a stream")):
                 return None
             seconds = min(seconds * 1.5, _LONGEST_WAIT)
