@@ -15,6 +15,8 @@ class GenerationSettings(Section):
         while somebody reads it.
     chunks_per_second: of all streams together; with many streams chunks are longer, so that
         keeping them durable never takes the processor from the rest.
+    lease_seconds: how long a stream that nobody reads stays open; longer than a restart of
+        Restate takes, which then costs no second model call.
     """
 
     model_config = SettingsConfigDict(
@@ -26,4 +28,4 @@ class GenerationSettings(Section):
     chunk_seconds: float = Field(default=1.0, gt=0, le=10)
     watched_chunk_seconds: float = Field(default=0.25, gt=0, le=10)
     chunks_per_second: int = Field(default=200, ge=1, le=10_000)
-    lease_seconds: float = Field(default=10, gt=0, le=600)
+    lease_seconds: float = Field(default=30, gt=0, le=600)
