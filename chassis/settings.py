@@ -13,9 +13,14 @@ from pydantic_settings import SettingsError as SourceError
 
 
 class Section(BaseSettings):
-    """The settings of one owner. Subclasses set `env_prefix` in their own `model_config`."""
+    """The settings of one owner. Subclasses set `env_prefix` in their own `model_config`.
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    An empty variable counts as one that is not set: compose files cannot leave one out.
+    """
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
+    )
 
 
 class SettingsError(Exception):

@@ -48,7 +48,10 @@ class StackOptions:
     force_replay: bool = False
     """Suspend every handler at every await: each step then runs from the journal."""
     environment: dict[str, str] = field(default_factory=dict[str, str])
-    """More settings of the handlers and the edge; they win over the stack's own."""
+    """More settings of the handlers and the edge; they win over the stack's own, empty ones
+    count as not set."""
+    concurrent_invocations: int = 10_000
+    """Restate's limit; every run that streams holds one, and so does each call."""
     ports: Mapping[str, int] = field(default_factory=dict[str, int])
     """Ports to use, by name (`Stack.ports`); the others are chosen."""
     handlers_were_at: int | None = None
@@ -225,5 +228,6 @@ class Stack:
             node_port=self.ports[NODE_PORT],
             fsync=self.options.fsync,
             inherited=self.options.inherited,
+            concurrent_invocations=self.options.concurrent_invocations,
             inactivity_timeout="0s" if self.options.force_replay else None,
         )

@@ -237,7 +237,14 @@ class Edge:
         # Proxies must pass events on as they come.
         headers.append((b"x-accel-buffering", b"no"))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await streams.pump(answer.events, receive, send, self.draining, request.request_id)
+        await streams.pump(
+            answer.events,
+            receive,
+            send,
+            self.draining,
+            request.request_id,
+            self._settings.comment_seconds,
+        )
 
     def _headers(self, request: Request, content_type: bytes, more: Headers | tuple[()]) -> Headers:
         return [

@@ -81,6 +81,8 @@ class EdgeSettings(Section):
     """How long a client may take to send its body."""
     unreachable_seconds: float = Field(default=1.5, gt=0)
     """How long an ingress that cannot be reached is tried before the client gets UNAVAILABLE."""
+    comment_seconds: float = Field(default=15, gt=0)
+    """A comment is sent on an event stream that was silent for so long, so that it stays open."""
     drain_seconds: float = Field(default=8, ge=0)
     """How long requests in flight may take to finish after SIGTERM."""
 

@@ -85,7 +85,10 @@ class RunningStack:
 
 @contextmanager
 def running_stack(
-    *, force_replay: bool = False, environment: Mapping[str, str] | None = None
+    *,
+    force_replay: bool = False,
+    environment: Mapping[str, str] | None = None,
+    concurrent_invocations: int = 10_000,
 ) -> Generator[RunningStack]:
     """Start a stack of its own in a temporary directory; stop it and drop the data at the end."""
     alice = SecretKey(tenant_id="acme", user_id="alice")
@@ -98,6 +101,7 @@ def running_stack(
             fsync=False,
             force_replay=force_replay,
             environment=TEST_SETTINGS | dict(environment or {}),
+            concurrent_invocations=concurrent_invocations,
         )
         stack = Stack(options)
         stack.start()
