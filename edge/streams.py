@@ -21,6 +21,7 @@ log = logs.get(__name__)
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
+_QUIET_SECONDS = 15
 _COMMENT = b": still here\n\n"
 _BYE = sse(b"{}", event="bye")
 
@@ -31,7 +32,7 @@ async def pump(
     send: Send,
     draining: asyncio.Event,
     request_id: str,
-    quiet_seconds: float,
+    quiet_seconds: float = _QUIET_SECONDS,
 ) -> None:
     """Send every frame of `events` until it ends, the client goes, or the server does."""
     gone = asyncio.ensure_future(_gone(receive))
