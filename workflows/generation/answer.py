@@ -184,11 +184,13 @@ class AnswerReader:
         finish = chunk.finish
         usage = finish.usage if finish else None
         status = RunStatus.FAILED if failed else RunStatus.COMPLETED
+        # A stop during a pause came later than the chunk.
+        at = None if stopped and not chunk.stopped else datetime.fromtimestamp(chunk.at, UTC)
         return FinishRunRequest(
             run_id=self._ctx.key(),
             attempt=self._progress.attempt,
             status=RunStatus.CANCELLED if stopped else status,
-            at=datetime.fromtimestamp(chunk.at, UTC),
+            at=at,
             text="".join(self._progress.text),
             model=finish.model if finish else "",
             provider=finish.provider if finish else "",
