@@ -6,10 +6,8 @@ from typing import TypeVar
 from pydantic import Field, HttpUrl
 
 from actors.conversation.settings import ConversationSettings
-from app.edge_routes import SHORT_WAYS
 from chassis.settings import Section, SettingsError, load
 from edge.settings import EdgeSettings
-from edge.short_way import chosen
 from services.openrouter.settings import OpenRouterSettings
 from workflows.generation.settings import GenerationSettings
 
@@ -67,6 +65,10 @@ class HandlersConfig:
 
 def read_edge() -> EdgeSettings:
     """Read the edge's settings; raises SettingsError with every mistake."""
+    # Imported here: the handlers' processes have no use for the edge.
+    from app.edge_routes import SHORT_WAYS
+    from edge.short_way import chosen
+
     settings = _read_alone(EdgeSettings)
     try:
         chosen(SHORT_WAYS, settings.short_ways)

@@ -142,7 +142,11 @@ class Stack:
         if name == RESTATE:
             self.restate.wait_ready(START_SECONDS)
         elif name == EDGE:
-            process.wait_ready(self._edge_is_healthy, START_SECONDS)
+            process.wait_ready(lambda: self._is_there(f"{self.base_url}/healthz"), START_SECONDS)
+        elif name == LOCAL_MODEL:
+            # Its port accepts while the weights are still being read.
+            url = f"{self._url(LOCAL_MODEL)}/health"
+            process.wait_ready(lambda: self._is_there(url), START_SECONDS)
         else:
             port = self.ports[name]
             process.wait_ready(lambda: accepts_connections(port), START_SECONDS)
@@ -169,9 +173,9 @@ class Stack:
             return False
         return answer.is_success
 
-    def _edge_is_healthy(self) -> bool:
+    def _is_there(self, url: str) -> bool:
         try:
-            return self._http.get(f"{self.base_url}/healthz").is_success
+            return self._http.get(url).is_success
         except httpx.HTTPError:
             return False
 
