@@ -82,19 +82,36 @@ async def refusals(platform: Platform, seconds: float) -> Figures:
 
 
 async def turns(platform: Platform, seconds: float) -> Figures:
-    """Whole turns: a message, and its answer read through pull-events."""
+    """Whole turns: a message, and its answer read through pull-events, ten to a thread."""
     figures: Figures = {}
     for workers in (1, 16):
-        threads = [await platform.thread(f"turns-{next(_number)}") for _ in range(workers)]
-        after = [0] * workers
-
-        async def turn(worker: int, threads: list[str] = threads, after: list[int] = after) -> None:
-            after[worker] = await platform.turn(threads[worker], after[worker])
-
-        load = await closed_loop(turn, workers=workers, seconds=seconds)
+        fresh = [f"turns-{next(_number)}" for _ in range(workers + int(seconds * 40))]
+        for key in fresh:
+            await platform.thread(key)
+        writers = [_Writer(platform, fresh) for _ in range(workers)]
+        load = await closed_loop(
+            lambda worker, writers=writers: writers[worker].turn(),
+            workers=workers,
+            seconds=seconds,
+        )
         figures[f"turn.rps.{workers}"] = load.per_second
         figures[f"turn.p50.{workers}"] = load.p50
     return figures
+
+
+class _Writer:
+    """Somebody who says ten things in a thread and then begins another."""
+
+    def __init__(self, platform: Platform, fresh: list[str]) -> None:
+        self._platform, self._fresh = platform, fresh
+        self._key, self._after, self._left = "", 0, 0
+
+    async def turn(self) -> None:
+        """One turn."""
+        if not self._left and self._fresh:
+            self._key, self._after, self._left = self._fresh.pop(), 0, 10
+        self._left -= 1
+        self._after = await self._platform.turn(self._key, self._after)
 
 
 async def acceptance(platform: Platform, seconds: float) -> Figures:

@@ -166,7 +166,10 @@ class _Topic:
 
     def __init__(self) -> None:
         self.readers: set[Subscription] = set()
-        self.newest: int | None = None
+        # What readers saw, and what was heard since the topic is watched, also between readers:
+        # a hint may come while a reader is busy with a read that does not show it yet.
+        self.seen: int | None = None
+        self.heard = 0
         self.timer: asyncio.TimerHandle | None = None
 
 
@@ -222,13 +225,15 @@ class BusClient:
     def newest(self, topic: str) -> int | None:
         """The newest sequence of a topic, if it was watched ever since somebody saw it."""
         known = self._topics.get(topic)
-        return known.newest if known is not None else None
+        if known is None or known.seen is None:
+            return None
+        return max(known.seen, known.heard)
 
     def note(self, topic: str, sequence: int) -> None:
         """A reader that watches the topic saw that its newest sequence is this one."""
         known = self._topics.get(topic)
         if known is not None and self.connected:
-            known.newest = max(known.newest or 0, sequence)
+            known.seen = max(known.seen or 0, sequence)
 
     def _forget(self, topic: str) -> None:
         del self._topics[topic]
@@ -252,7 +257,7 @@ class BusClient:
                     self._writer.close()
                 self._writer = None
                 for known in self._topics.values():
-                    known.newest = None
+                    known.seen, known.heard = None, 0
             await asyncio.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
@@ -272,8 +277,8 @@ class BusClient:
             if known is None:
                 continue
             kind = NEWS if NEWS in said else DELTA
-            if kind == NEWS and known.newest is not None:
-                known.newest = max(known.newest, said[kind])
+            if kind == NEWS:
+                known.heard = max(known.heard, said[kind])
             for subscription in known.readers:
                 subscription.offer(kind, said[kind])
 

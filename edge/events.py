@@ -140,9 +140,10 @@ class _Pull:
 
     async def _read_if_new(self, after: int) -> ReadEventsResponse:
         # Who pulls again at once knows all that the topic, watched ever since, has told of.
-        if self._bus.newest(self._source.topic) == after and after > 0:
+        newest = self._bus.newest(self._source.topic)
+        if newest == after and after > 0:
             return ReadEventsResponse(last_sequence=after)
-        return await self._read(after, after)
+        return await self._read(after, max(after, newest or 0))
 
     async def _after_next_line(
         self, read: ReadEventsResponse, after: int, left: float

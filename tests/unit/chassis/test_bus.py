@@ -164,3 +164,25 @@ async def test_without_a_path_nobody_hears_and_nothing_fails() -> None:
     assert not client.connected
     await client.stop()
     await server.stop()
+
+
+async def test_news_that_a_reader_hears_before_it_can_read_it_is_not_forgotten(
+    server: BusServer, client: BusClient
+) -> None:
+    async with client.subscribe(TOPIC) as reader:
+        await watching(reader)
+        server.publish(TOPIC, NEWS, 4)
+        assert await said(reader, NEWS) == 4
+        client.note(TOPIC, 2)
+    async with client.subscribe(TOPIC):
+        assert client.newest(TOPIC) == 4
+
+
+async def test_what_is_newest_is_unknown_until_somebody_has_looked(
+    server: BusServer, client: BusClient
+) -> None:
+    async with client.subscribe(TOPIC) as reader:
+        await watching(reader)
+        server.publish(TOPIC, NEWS, 4)
+        assert await said(reader, NEWS) == 4
+        assert client.newest(TOPIC) is None
