@@ -14,7 +14,7 @@ NODE_STAMP := $(NODE_TOOLS)/.ready-$(shell cat package.json package-lock.json | 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help setup up local-model test generate check fmt demo bench lock clean
+.PHONY: help setup up local-model test soak generate check fmt demo bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make demo    hold a conversation, kill the handlers in the middle, see it survive"
 	@echo "make test    every test, with the real Restate server"
 	@echo "make generate  write openapi.json, KrakenD's file and the pages made from contracts"
+	@echo "make soak    what make test does with generated calls, ten times as long"
 	@echo "make check   format, lint, types, import rules"
 	@echo "make bench   measure what the platform costs and write docs/benchmarks.md (needs wrk)"
 	@echo "make local-model  a small real model for make up (make demo installs it too)"
@@ -52,6 +53,9 @@ $(NODE_STAMP):
 
 test: setup
 	$(BIN)/python -m pytest
+
+soak: setup
+	$(BIN)/python -m pytest tests/contract --cases 20000
 
 generate: setup
 	@$(BIN)/python -m app generate

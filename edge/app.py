@@ -166,6 +166,8 @@ class Edge:
         try:
             return await self._steps(exchange, receive)
         except RpcError as error:
+            if error.reason == reasons.BODY_TOO_LARGE.word:
+                await limits.drop_body(request, receive)
             return error_response(error, request.request_id, headers=exchange.headers)
         except FailedError as failed:
             return error_response(

@@ -5,6 +5,7 @@ anything without one.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,6 +16,8 @@ from edge.routes import Entry
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 _PLAIN_JSON = frozenset({b"application/json", b"application/json; charset=utf-8"})
+_DROPPED_BYTES = 8 * 1024 * 1024
+_DROPPING_SECONDS = 2
 
 
 class ClientGoneError(Exception):
@@ -37,6 +40,22 @@ def check_head(request: Request, entry: Entry) -> None:
         raise reasons.MEDIA_TYPE.error()
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise reasons.MEDIA_TYPE.error()
+
+
+async def drop_body(request: Request, receive: Receive) -> None:
+    """Read and forget a body that was refused for its length, unless it is hopelessly large.
+
+    A connection that closes with a body on its way is reset, and then the client may never see
+    why it was refused.
+    """
+    length = request.headers.get(b"content-length")
+    if length is None or int(length) > _DROPPED_BYTES:
+        return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_DROPPING_SECONDS):
+            while (message := await receive())["type"] == "http.request":
+                if not message.get("more_body"):
+                    return
 
 
 def _is_json(media_type: bytes) -> bool:

@@ -13,6 +13,11 @@ hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How many generated calls the contract is tried with; `make soak` asks for more."""
+    parser.addoption("--cases", type=int, default=2_000)
+
+
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """Asynchronous tests run on asyncio, as the platform does."""

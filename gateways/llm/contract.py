@@ -53,6 +53,9 @@ def _conversation_key(value: str) -> str:
 # For clients that look at the schema; the bytes, and that the text is NFC, are judged above.
 _SHOWN: dict[str, JsonValue] = {"maxLength": 256, "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"}
 
+_LONGEST_WAIT = timedelta(seconds=25)
+_SHOWN_WAIT: dict[str, JsonValue] = {"pattern": r"^(25|(1?[0-9]|2[0-4])(\.[0-9]{1,9})?)s$"}
+
 ConversationKey = Annotated[
     str, Field(min_length=1, json_schema_extra=_SHOWN), AfterValidator(_conversation_key)
 ]
@@ -143,7 +146,9 @@ class PullEventsRequest(Message):
 
     conversation_key: ConversationKey
     after: UInt32 = 0
-    wait: Duration | None = Field(default=None, ge=timedelta(0), le=timedelta(seconds=25))
+    wait: Duration | None = Field(
+        default=None, ge=timedelta(0), le=_LONGEST_WAIT, json_schema_extra=_SHOWN_WAIT
+    )
     limit: Int32 = Field(default=0, ge=0, le=200)
 
 

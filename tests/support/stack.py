@@ -21,7 +21,10 @@ from devstack.stack import Stack, StackOptions
 API = "/api/v1/"
 T = TypeVar("T")
 # Tests poll, and all of them share three users.
-TEST_SETTINGS = {"EDGE_REQUESTS_PER_MINUTE": "1000000"}
+TEST_SETTINGS = {
+    "EDGE_REQUESTS_PER_MINUTE": "1000000",
+    "EDGE_REFUSED_CREDENTIALS_PER_MINUTE": "1000000",
+}
 
 
 class Answer(NamedTuple):
@@ -35,14 +38,12 @@ class Answer(NamedTuple):
 class RunningStack:
     """The platform on random ports, seen from outside."""
 
-    def __init__(self, stack: Stack, alice: SecretKey, bob: SecretKey, carol: SecretKey) -> None:
-        """Alice and Bob belong to one tenant, Carol to another."""
+    def __init__(self, stack: Stack) -> None:
+        """Alice and Bob belong to one tenant, Carol to another; Dave is for noise."""
         self.processes = stack
         self.base_url = stack.base_url
         self.openrouter_url = stack.openrouter_url
-        self.alice = alice
-        self.bob = bob
-        self.carol = carol
+        self.alice, self.bob, self.carol, self.dave = stack.options.keys
 
     async def call(
         self,
@@ -94,10 +95,11 @@ def running_stack(
     alice = SecretKey(tenant_id="acme", user_id="alice")
     bob = SecretKey(tenant_id="acme", user_id="bob")
     carol = SecretKey(tenant_id="globex", user_id="carol")
+    dave = SecretKey(tenant_id="noise", user_id="dave")
     with tempfile.TemporaryDirectory(prefix="yocaso-test-", ignore_cleanup_errors=True) as folder:
         options = StackOptions(
             data_path=Path(folder),
-            keys=(alice, bob, carol),
+            keys=(alice, bob, carol, dave),
             fsync=False,
             force_replay=force_replay,
             environment=TEST_SETTINGS | dict(environment or {}),
@@ -106,7 +108,7 @@ def running_stack(
         stack = Stack(options)
         stack.start()
         try:
-            yield RunningStack(stack, alice, bob, carol)
+            yield RunningStack(stack)
         finally:
             stack.stop()
 
