@@ -23,7 +23,7 @@ import struct
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from chassis import logs
 
@@ -99,7 +99,10 @@ class BusServer:
                 log.warning("bus connection of another user refused")
                 return
             while line := await reader.readline():
-                self._obey(json.loads(line), topics, writer)
+                order = json.loads(line)
+                if not isinstance(order, dict):
+                    return
+                self._obey(cast("dict[str, str]", order), topics, writer)
         except (ConnectionError, ValueError):
             pass  # the edge comes back by itself
         finally:
