@@ -87,4 +87,7 @@ class Catalogue:
             except RpcError as error:
                 pause = _RETRY_SECONDS
                 log.info("model list not fetched", extra=logs.fields(reason=error.reason))
+            except Exception:  # a list that never grows old would be worse than a line in the log
+                pause = _RETRY_SECONDS
+                log.exception("model list not fetched for a reason that nobody foresaw")
             await asyncio.sleep(pause)  # noqa: TID251  # of this process, not of a handler
