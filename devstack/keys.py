@@ -1,9 +1,10 @@
 """Names and keys that exist only in a development stack or a test."""
 
-import hashlib
 import secrets
 from dataclasses import dataclass, field
 from typing import Any
+
+from chassis import key_text
 
 AUDIENCE = "yocaso-dev"
 """For whom the development issuer's tokens are."""
@@ -35,13 +36,13 @@ class SecretKey:
     user_id: str
     scopes: tuple[str, ...] = MEMBER_SCOPES
     key_id: str = field(default_factory=lambda: f"key_{secrets.token_hex(8)}")
-    key: str = field(default_factory=lambda: f"sk_{secrets.token_urlsafe(24)}", repr=False)
+    key: str = field(default_factory=lambda: key_text.new(key_text.SECRET), repr=False)
 
     def setting(self) -> dict[str, Any]:
         """This key's entry in the edge's setting EDGE_SECRET_KEYS."""
         return {
             "key_id": self.key_id,
-            "sha256": hashlib.sha256(self.key.encode()).hexdigest(),
+            "sha256": key_text.hash_of(self.key),
             "tenant_id": self.tenant_id,
             "user_id": self.user_id,
             "scopes": list(self.scopes),
