@@ -86,6 +86,8 @@ def _component_problems(component: Component, targets: set[str]) -> Iterator[str
         yield f"{name} {'must' if component.kind.keyed else 'must not'} say what its key is."
     if (component.kind is Kind.GATEWAY) != bool(component.base):
         yield f"{name}: a gateway has a base path, and nothing else has one."
+    if component.owner is not None and component.owner.kind is not Kind.SERVICE:
+        yield f"{name} is owned by {component.owner.name}; only services own objects."
     for target in component.sends:
         if target not in targets:
             yield f"{name} lists a send to {target}, which does not exist."
@@ -161,7 +163,7 @@ def _wrong_directions(method: Method) -> Iterator[str]:
                 yield f"{method.rpc.target}: {called.target} is not declared `edge_callable`."
         return
     for called in method.reach.called.values():
-        if caller.kind.height <= called.component.kind.height:
+        if not caller.may_wait_for(called.component):
             yield f"{method.rpc.target} waits for {called.target}; awaited calls go down only."
     for sent in method.reach.sent.values():
         upward = caller.kind.height <= sent.component.kind.height

@@ -92,7 +92,7 @@ def send(
 
 def _check_down(rpc: Rpc[Q, R]) -> None:
     caller = current_component.get()
-    if caller is not None and caller.kind.height <= rpc.component.kind.height:
+    if caller is not None and not caller.may_wait_for(rpc.component):
         raise LayeringError(
             f"{caller.name} may not wait for {rpc.target}: awaited calls go down only. "
             "Use a one-way send and list it in the sender's contract."

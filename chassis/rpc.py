@@ -143,6 +143,8 @@ class Component:
 
     base: for gateways: the path that its methods stand under, with a slash at the end.
     key: for keyed kinds: what the key is, for people.
+    owner: for an object that lives inside another component: that component, which alone may
+        wait for it whatever their heights are.
     sends: the upward and sideways one-way sends it makes, as `Component/Method`; anything else
         that does not go down is refused when it is tried.
     eager_state: preload all state with each call; right for small state only.
@@ -154,10 +156,20 @@ class Component:
     retries: RetryPolicy
     base: str = ""
     key: str = ""
+    owner: "Component | None" = None
     sends: tuple[str, ...] = ()
     eager_state: bool = True
     longest_step: timedelta | None = None
     rpcs: list[Rpc[Message, Message]] = field(default_factory=list[Rpc[Message, Message]])
+
+    def may_wait_for(self, other: "Component") -> bool:
+        """Whether it may await calls of another component.
+
+        An owner is a service without a key, so waiting for its own objects closes no circle.
+        """
+        if other.owner is not None:
+            return other.owner is self
+        return self.kind.height > other.kind.height
 
     def rpc(
         self,
