@@ -1,5 +1,6 @@
 """The one explicit list of what exists, and where each part gets what it needs."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import httpx
@@ -17,9 +18,18 @@ from app.broadcast import Broadcast
 from app.edge_routes import SERVED_BY_EDGE
 from app.registry import Registered, Registry
 from app.settings import HandlersConfig
+from chassis.addresses import OutgoingAddresses
 from chassis.bus import BusServer
+from chassis.rpc import Mode
+from gateways.auth import contract as auth
+from gateways.auth.handlers import AuthGateway
 from gateways.llm import contract as llm
 from gateways.llm.handlers import LLMGateway
+from services.api_key import contract as api_key
+from services.api_key.contract import objects as api_key_objects
+from services.api_key.handlers.grants import ApiKeyGrants
+from services.api_key.handlers.index import ApiKeyIndex
+from services.api_key.handlers.service import ApiKeys
 from services.openrouter import contract as openrouter
 from services.openrouter.catalogue import Catalogue
 from services.openrouter.client import OpenRouterClient, open_http
@@ -56,9 +66,14 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
     broadcast.sent_so_far = streams.sent_so_far
     accepting = Accepting(catalogue, streams)
     lifecycle = Lifecycle(config.conversation, broadcast)
+    gateways = [
+        Registered.of(llm.component, LLMGateway()),
+        Registered.of(auth.component, AuthGateway()),
+    ]
+    addresses = OutgoingAddresses.of(config.process.outgoing_allowed_hosts)
     registry = Registry(
         [
-            Registered.of(llm.component, LLMGateway()),
+            *gateways,
             Registered.of(generation.component, Generation(streams, broadcast, config.generation)),
             Registered.of(
                 conversation.component,
@@ -69,8 +84,17 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
             ),
             Registered.of(conversation_manager.component, ConversationManager()),
             Registered.of(openrouter.component, OpenRouter(catalogue)),
+            Registered.of(api_key.component, ApiKeys(_scopes_of_keys(gateways), addresses)),
+            Registered.of(api_key_objects.index, ApiKeyIndex()),
+            Registered.of(api_key_objects.grants, ApiKeyGrants()),
             *more,
         ],
         SERVED_BY_EDGE,
     )
     return Platform(registry, bus, catalogue, streams, http)
+
+
+def _scopes_of_keys(gateways: Iterable[Registered]) -> frozenset[str]:
+    """The scopes that some method asks of callers with a key."""
+    routes = (rpc.route for each in gateways for rpc in each.component.rpcs)
+    return frozenset(route.scope for route in routes if route and route.modes - {Mode.FIREBASE})

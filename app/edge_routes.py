@@ -10,16 +10,23 @@ from typing import Any
 from actors.conversation import contract as conversation
 from actors.conversation_manager import contract as conversation_manager
 from chassis.rpc import Rpc
+from edge.api_keys import ApiKeyMaker
 from edge.events import EventReader
 from edge.local import EdgeHandler
 from edge.short_way import ShortWay
+from gateways.auth import contract as auth
 from gateways.llm import contract as llm
 from gateways.llm import targets
 
-SERVED_BY_EDGE = {
+_EVENTS = {
     llm.pull_events: EventReader.pull,
     llm.stream_events: EventReader.stream,
 }
+_API_KEYS = {
+    auth.api_keys_create: ApiKeyMaker.create,
+    auth.api_keys_rotate: ApiKeyMaker.rotate,
+}
+SERVED_BY_EDGE = {**_EVENTS, **_API_KEYS}
 
 # The routes whose gateway method is one decided call, and the call's target.
 SHORT_WAYS = {
@@ -35,4 +42,6 @@ SHORT_WAYS = {
 
 def handlers(reader: EventReader) -> Mapping[Rpc[Any, Any], EdgeHandler]:
     """The handlers of those routes."""
-    return {rpc: partial(method, reader) for rpc, method in SERVED_BY_EDGE.items()}
+    events = {rpc: partial(method, reader) for rpc, method in _EVENTS.items()}
+    api_keys = {rpc: partial(method, ApiKeyMaker()) for rpc, method in _API_KEYS.items()}
+    return {**events, **api_keys}

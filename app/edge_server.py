@@ -13,6 +13,7 @@ from chassis.bus import BusClient
 from chassis.rpc import Rpc
 from edge.app import Edge
 from edge.events import EventReader
+from gateways.auth import contract as auth
 from gateways.llm import contract as llm
 
 Scope = dict[str, Any]
@@ -23,6 +24,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 # All that the public can reach. A test holds this list against the registry's.
 GATEWAYS = [
     llm.component,
+    auth.component,
 ]
 
 

@@ -2,8 +2,9 @@
 
 Starting at the handler's function, every function and method of the same package that the code
 names is followed. Found are `raise REASON.error(...)` and awaited calls by contract: `call(ctx,
-RPC, ...)`, `Call(RPC, ...)`, `ingress.call(RPC, ...)`. Names are looked up, never called: module
-globals, what `self` holds, parameters by their annotation, locals by the class that makes them.
+RPC, ...)`, `Call(RPC, ...)`, `ingress.call(RPC, ...)`, `ingress.command(RPC, ...)`. Names are
+looked up, never called: module globals, what `self` holds, parameters by their annotation, locals
+by the class that makes them.
 One-way sends are found the same way: `send(ctx, RPC, ...)`.
 What cannot be followed so (an error that a vendor's client builds from an answer) is not found;
 `chassis.serve` logs a reason that its contract does not declare when it is raised.
@@ -21,7 +22,7 @@ from typing import Any, cast
 from chassis.rpc import Rpc
 from errors import Reason
 
-_CALLS, _SENDS = ("call", "Call"), ("send",)
+_CALLS, _SENDS = ("call", "Call", "command"), ("send",)
 
 
 @dataclass

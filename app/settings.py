@@ -19,11 +19,15 @@ class HandlersSettings(Section):
 
     bus_path: the unix socket on which it tells edges what is new; none, and readers only poll.
     restate_identity_key: the public key of our Restate, by which its requests are known.
+    outgoing_allowed_hosts: hosts that tenants may name although they are private.
     force_replay: for tests: keep no timeouts of our own, so that each await is a replay.
     """
 
     bus_path: str | None = Field(default=None, validation_alias="BUS_PATH")
     restate_identity_key: str | None = Field(default=None, validation_alias="RESTATE_IDENTITY_KEY")
+    outgoing_allowed_hosts: tuple[str, ...] = Field(
+        default=(), validation_alias="OUTGOING_ALLOWED_HOSTS"
+    )
     force_replay: bool = Field(default=False, validation_alias="CHASSIS_FORCE_REPLAY")
     log_level: str = Field(default="INFO", validation_alias="LOG_LEVEL")
 

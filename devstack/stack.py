@@ -208,6 +208,7 @@ class Stack:
             "HANDLERS_URL": self.handlers_url,
             "EDGE_SECRET_KEYS": json.dumps([key.setting() for key in self.options.keys]),
             "EDGE_PRIVATE_PORT": str(self.ports[PRIVATE_PORT]),
+            "OUTGOING_ALLOWED_HOSTS": '["127.0.0.1"]',
             "BUS_PATH": str(self._socket_path / "bus"),
             "OPENROUTER_BASE_URL": f"{self.openrouter_url}/api/v1",
             "OPENROUTER_API_KEY": "sk-or-local",

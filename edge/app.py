@@ -14,10 +14,7 @@ from chassis import logs
 from chassis.rpc import Rpc
 from edge import body, drain, health, limits, reasons, scopes, streams
 from edge.cors import Cors
-from edge.credentials.authenticate import Authenticator
-from edge.credentials.jwks import Jwks
-from edge.credentials.secret_keys import SettingsKeys
-from edge.credentials.tokens import ALGORITHMS, IssuerTokens
+from edge.credentials.sources import Credentials
 from edge.credentials.verified import Verified
 from edge.forward import Forwarder, HandlerCalls
 from edge.ingress import Ingress
@@ -25,15 +22,16 @@ from edge.limits import ClientGoneError, Receive
 from edge.liveness import Liveness
 from edge.local import EdgeHandler, EventStream, VerifiedRequest
 from edge.metrics import IN_FLIGHT, REQUESTS, SECONDS
+from edge.platform_calls import PlatformCalls
 from edge.rates import Addresses, LimitedError, Rates
 from edge.requests import Request
 from edge.responses import Headers, Response, error_response
 from edge.routes import Entry, Routes
-from edge.scopes import RoleScopes
 from edge.settings import EdgeSettings
 from edge.short_way import ShortWay, chosen
 from edge.streams import Send
 from edge.translate import FailedError
+from edge.usage import Usage
 from errors import Code, RpcError, wire
 
 log = logs.get(__name__)
@@ -60,10 +58,9 @@ class Edge:
         self._cors = Cors(settings.cors, settings.cors_origins)
         self._rates = Rates(settings.requests_per_minute, settings.refused_credentials_per_minute)
         self._addresses = Addresses(settings.trusted_proxies)
-        self._jwks = _jwks(settings)
-        self._authenticator = Authenticator(
-            SettingsKeys(settings.secret_keys), _tokens(settings, self._jwks, self._routes)
-        )
+        self._platform = PlatformCalls()
+        self._credentials = Credentials(settings, self._routes.entries, self._platform)
+        self._usage = Usage(self._platform, settings.usage_seconds)
         self._forwarder: Forwarder | None = None
         self._private: health.PrivateServer | None = None
         self._in_flight = 0
@@ -81,6 +78,8 @@ class Edge:
         liveness = Liveness(*(handlers.host, handlers.port) if handlers else (None, None))
         ingress = Ingress(str(settings.restate_ingress_url), settings.unreachable_seconds, liveness)
         self._forwarder = Forwarder(ingress)
+        self._platform.ingress = ingress
+        self._usage.start()
         if settings.private_port is not None:
             self._private = health.PrivateServer(
                 settings.private_host, settings.private_port, self._dependencies(ingress)
@@ -95,8 +94,8 @@ class Edge:
                 await self._idle.wait()
         if self._private is not None:
             await self._private.stop()
-        if self._jwks is not None:
-            await self._jwks.close()
+        await self._usage.stop()
+        await self._credentials.close()
         if self._forwarder is not None:
             await self._forwarder.ingress.close()
 
@@ -109,7 +108,7 @@ class Edge:
         checks: dict[str, health.Check] = {"restate": ingress.reachable}
         if self._settings.handlers_url is not None:
             checks["handlers"] = ingress.liveness.listening
-        jwks = self._jwks
+        jwks = self._credentials.jwks
         if jwks is not None:
 
             async def issuer() -> bool:
@@ -148,7 +147,7 @@ class Edge:
             exchange.code = "CLIENT_GONE"
         finally:
             self._leave()
-            exchange.record()
+            exchange.record(self._usage)
 
     def _enter(self) -> None:
         self._in_flight += 1
@@ -201,10 +200,13 @@ class Edge:
             raise reasons.PLATFORM_UNAVAILABLE.error()
         if entry.route.served_by_edge:
             deadline = asyncio.get_running_loop().time() + entry.deadline_seconds
-            calls = HandlerCalls(forwarder.ingress, request, verified, deadline)
-            return await self._local[entry.name](
+            calls = HandlerCalls(forwarder, request, entry, verified, raw, deadline)
+            served = await self._local[entry.name](
                 VerifiedRequest(verified.caller, message, request.request_id, deadline, calls)
             )
+            if isinstance(served, Response):
+                served.headers = [*exchange.headers, *served.headers]
+            return served
         answer = await forwarder.forward(request, entry, verified, message, raw)
         return Response(200, answer, exchange.headers)
 
@@ -217,7 +219,7 @@ class Edge:
 
     async def _identify(self, request: Request) -> Verified:
         try:
-            return await self._authenticator.identify(request)
+            return await self._credentials.authenticator.identify(request)
         except RpcError as refusal:
             if refusal.code is not Code.UNAUTHENTICATED:
                 raise
@@ -270,15 +272,17 @@ class _Exchange:
         self.headers: Headers | tuple[()] = ()
         self.code = "OK"
 
-    def record(self) -> None:
+    def record(self, usage: Usage) -> None:
         """Count it, and write the line of a call that was let in.
 
         Refusals before that are only counted: a line each would let anyone fill the disk.
         """
         route = "" if self.entry is None else self.entry.name
         REQUESTS.labels(route, self.code).inc()
-        if self.verified is None:
+        if self.verified is None or self.entry is None:
             return
+        if self.verified.keeps_usage:
+            usage.count(self.verified, self.entry, failed=self.code != "OK")
         seconds = time.perf_counter() - self.request.started
         SECONDS.labels(route).observe(seconds)
         caller = self.verified.caller
@@ -294,24 +298,6 @@ class _Exchange:
                 mode=caller.mode.value,
             ),
         )
-
-
-def _jwks(settings: EdgeSettings) -> Jwks | None:
-    if settings.jwt_jwks_uri is None:
-        return None
-    return Jwks(str(settings.jwt_jwks_uri), ALGORITHMS)
-
-
-def _tokens(settings: EdgeSettings, jwks: Jwks | None, routes: Routes) -> IssuerTokens | None:
-    if jwks is None or settings.jwt_issuer is None or settings.jwt_audience is None:
-        return None
-    return IssuerTokens(
-        settings.jwt_issuer,
-        settings.jwt_audience,
-        jwks,
-        settings.jwt_leeway_seconds,
-        RoleScopes(routes.entries),
-    )
 
 
 def _check_local(entries: Sequence[Entry], local: Mapping[str, EdgeHandler]) -> None:

@@ -6,7 +6,7 @@ way is on, the call that the gateway would make goes in their place.
 """
 
 import asyncio
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from chassis.identity import REQUEST_ID, TRACEPARENT, TRACESTATE, encode_segment
 from chassis.message import Message
@@ -52,11 +52,12 @@ class Forwarder:
         if keyed is None:
             answer = await self._send(path, headers, body, deadline)
             return translate.body_of(answer, None)
-        return await self._forward_keyed(path, keyed, headers, body, deadline)
+        return await self.forward_keyed(path, keyed, headers, body, deadline)
 
-    async def _forward_keyed(
+    async def forward_keyed(
         self, path: str, keyed: Keyed, headers: Pairs, body: bytes, deadline: float
     ) -> bytes:
+        """The answer to a command. `keyed` speaks of the client's body, not of this one."""
         if keyed.fingerprint is not None:
             headers.append((FINGERPRINT, keyed.fingerprint))
             first = keyed.header
@@ -91,10 +92,17 @@ class HandlerCalls:
     """Calls of handlers on behalf of one verified request, for routes that the edge serves."""
 
     def __init__(
-        self, ingress: Ingress, request: Request, verified: Verified, deadline: float
+        self,
+        forwarder: Forwarder,
+        request: Request,
+        entry: Entry,
+        verified: Verified,
+        body: bytes,
+        deadline: float,
     ) -> None:
-        self._ingress = ingress
+        self._forwarder = forwarder
         self._headers = headers_of(request, verified)
+        self._keyed = key_of(request, entry, verified, body)
         self._deadline = deadline
 
     async def call(
@@ -111,16 +119,33 @@ class HandlerCalls:
         deadline: on the loop's clock; the request's own when left out.
         Raises the RpcError that the handler raised, or UNAVAILABLE / DEADLINE_EXCEEDED.
         """
-        path = f"/{rpc.component.name}/{_segment(key)}{rpc.name}"
         try:
-            answer = await self._ingress.send(
-                path, self._headers, message.to_json(), deadline or self._deadline
+            answer = await self._forwarder.ingress.send(
+                path_of(rpc, key), self._headers, message.to_json(), deadline or self._deadline
             )
             return rpc.response.from_json(translate.body_of(answer, None))
         except UnreachableError as lost:
             raise translate.unreachable(lost).error from None
         except FailedError as failed:
             raise failed.error from None
+
+    async def command(self, rpc: Rpc[Q, R], message: Q) -> R:
+        """Make the one call with an effect that this request stands for, under its key.
+
+        A repeat of the request with the same Idempotency-Key gets the answer to the first call,
+        whatever `message` is then; the fingerprint is that of the client's own body.
+        Raises FailedError, which says whether work may have happened.
+        """
+        assert self._keyed is not None, "only a route that is a command has an effect"
+        body = await self._forwarder.forward_keyed(
+            path_of(rpc, None), self._keyed, self._headers, message.to_json(), self._deadline
+        )
+        return rpc.response.from_json(body)
+
+
+def path_of(rpc: Rpc[Any, Any], key: str | None) -> str:
+    """Where the ingress has a handler. `key` is an object key, already encoded."""
+    return f"/{rpc.component.name}/{_segment(key)}{rpc.name}"
 
 
 def headers_of(request: Request, verified: Verified) -> Pairs:

@@ -31,6 +31,12 @@ ABANDONED = Counter(
 JWKS_FETCHES = Counter(
     "edge_jwks_fetches", "Fetches of the issuer's keys, by result.", ["result"], registry=REGISTRY
 )
+KEY_LOOKUPS = Counter(
+    "edge_key_lookups",
+    "Look-ups of API keys, by result: found, unknown, failed.",
+    ["result"],
+    registry=REGISTRY,
+)
 
 
 def exposition() -> bytes:

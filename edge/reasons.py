@@ -45,6 +45,19 @@ CREDENTIALS_INCOMPLETE = Reason(
 TOKEN_EXPIRED = Reason(
     "credentials.expired", Code.UNAUTHENTICATED, "The token has expired. Get a new one."
 )
+KEY_REVOKED = Reason(
+    "credentials.key_revoked", Code.UNAUTHENTICATED, "The API key was revoked. Use another one."
+)
+KEY_EXPIRED = Reason(
+    "credentials.key_expired",
+    Code.UNAUTHENTICATED,
+    "The API key has expired, or was rotated and its grace is over. Use a new one.",
+)
+ORIGIN_NOT_ALLOWED = Reason(
+    "credentials.origin_not_allowed",
+    Code.PERMISSION_DENIED,
+    "This publishable key may not be used by this page.",
+)
 ISSUER_UNAVAILABLE = Reason(
     "credentials.issuer_unavailable",
     Code.UNAVAILABLE,

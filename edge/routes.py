@@ -18,8 +18,8 @@ class Entry:
     """A route with what the later steps need, taken apart once."""
 
     __slots__ = (
-        "command", "deadline_seconds", "ingress_path", "name", "request", "route", "rpc",
-        "short_way",
+        "command", "deadline_seconds", "family", "ingress_path", "name", "request", "route",
+        "rpc", "short_way",
     )  # fmt: skip
 
     def __init__(self, rpc: Rpc[Any, Any], route: Route, short_way: ShortWay | None = None) -> None:
@@ -27,6 +27,8 @@ class Entry:
         self.short_way = short_way
         self.route = route
         self.name = rpc.target
+        # `/api/v1/llm/gateway/...` belongs to the family `llm`.
+        self.family = route.path.split("/")[3]
         self.request = rpc.request
         self.ingress_path = f"/{rpc.target}"
         self.command = route.effect is Effect.COMMAND

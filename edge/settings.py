@@ -52,6 +52,11 @@ class EdgeSettings(Section):
     """Where the handlers listen: lets clients hear of an outage of them in two seconds."""
     bus_path: str | None = Field(default=None, validation_alias="BUS_PATH")
 
+    outgoing_allowed_hosts: tuple[str, ...] = Field(
+        default=(), validation_alias="OUTGOING_ALLOWED_HOSTS"
+    )
+    """Hosts that tenants may name as issuers although they are private or speak no TLS."""
+
     private_host: str = "127.0.0.1"
     private_port: int | None = Field(default=None, ge=0, le=65535)
     """Where /metrics and /statusz are served; nowhere when not set."""
@@ -76,6 +81,9 @@ class EdgeSettings(Section):
     short_ways: tuple[str, ...] = ()
     """Routes (`LLMGateway/SendMessage`, or `*` for all that can) that go without the gateway's
     hop: less latency and work, the same answers."""
+
+    usage_seconds: float = Field(default=10, gt=0)
+    """How often the usage of keys is handed to ApiKeyService."""
 
     body_seconds: float = Field(default=10, gt=0)
     """How long a client may take to send its body."""

@@ -24,9 +24,9 @@ Config = dict[str, Any]
 PATH = "krakend/krakend.json"
 BASE_PATH = "krakend/base.json"
 
-MARGIN = timedelta(seconds=15)
-"""What the edge may spend before a route's deadline begins to run: reading a slow body, fetching
-an issuer's keys."""
+MARGIN = timedelta(seconds=20)
+"""What the edge may spend before a route's deadline begins to run: reading a slow body, looking a
+key up, finding and fetching an issuer's keys."""
 
 PASSED_HEADERS = (
     "Authorization",

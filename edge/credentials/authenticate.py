@@ -4,12 +4,14 @@ One of: a secret key; a token; a publishable key with its user's token. Anything
 oversized or not ASCII is refused before a verifier sees it.
 """
 
+from chassis.rpc import Mode
 from edge import reasons
 from edge.credentials.secret_keys import SERVICE_PREFIX
 from edge.credentials.verified import KeyVerifier, PublishableVerifier, TokenVerifier, Verified
 from edge.requests import Request
 
 _API_KEY, _AUTHORIZATION, _ON_BEHALF_OF = b"x-api-key", b"authorization", b"x-on-behalf-of"
+_ORIGIN = b"origin"
 _LARGEST_BYTES = 8192
 _LARGEST_USER_ID_BYTES = 256
 _REMEMBERED_USERS = 10_000
@@ -40,11 +42,13 @@ class Authenticator:
         if key is not None and authorization is None and _is_secret(key):
             verified = await self._secret.verify(_text(key))
         else:
-            verified = await self._other(key, authorization)
+            verified = await self._other(key, authorization, headers.get(_ORIGIN))
         user = headers.get(_ON_BEHALF_OF)
         return verified if user is None else self._impersonate(verified, user)
 
-    async def _other(self, key: bytes | None, authorization: bytes | None) -> Verified:
+    async def _other(
+        self, key: bytes | None, authorization: bytes | None, origin: bytes | None
+    ) -> Verified:
         if key is None:
             if authorization is None:
                 raise reasons.CREDENTIALS_MISSING.error()
@@ -60,10 +64,10 @@ class Authenticator:
             raise reasons.CREDENTIALS_INCOMPLETE.error()
         if self._publishable is None:
             raise reasons.CREDENTIALS_INVALID.error()
-        return await self._publishable.verify(_text(key), _bearer(authorization))
+        return await self._publishable.verify(_text(key), _bearer(authorization), origin)
 
     def _impersonate(self, verified: Verified, user: bytes) -> Verified:
-        if IMPERSONATE not in verified.caller.scopes or not verified.caller.key_id:
+        if verified.caller.mode is not Mode.SECRET_KEY or IMPERSONATE not in verified.caller.scopes:
             raise reasons.IMPERSONATION_DENIED.error()
         user_id = _user_id(user)
         known = self._impersonated.get((verified, user_id))

@@ -6,52 +6,50 @@ down the known keys go on serving, for an hour.
 """
 
 import asyncio
-import json
 import time
 from typing import Any, cast
 
 import jwt
-from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar
 
 from chassis import logs
 from edge import reasons
+from edge.credentials.fetching import Fetcher, FetchError
 from edge.metrics import JWKS_FETCHES
 
 log = logs.get(__name__)
 
 _FRESH_SECONDS = 300
 _USABLE_SECONDS = 3600
-_LARGEST_BYTES = 256 * 1024
 _MOST_KEYS = 100
-FETCH_SECONDS = 3
 _RETRY_SECONDS = 1
 _LOOKUPS, _LOOKUP_EVERY_SECONDS = 3, 10.0
 
 
-class FetchError(Exception):
-    """The key set could not be had; the message is for the log."""
-
-
 class Jwks:
-    """The keys behind one URL. `get` answers from memory nearly always."""
+    """The keys of one issuer. `get` answers from memory nearly always.
 
-    def __init__(self, url: str, algorithms: frozenset[str]) -> None:
+    The fetcher is the caller's, who also closes it.
+    """
+
+    def __init__(
+        self, fetcher: Fetcher, algorithms: frozenset[str], *, url: str = "", issuer: str = ""
+    ) -> None:
+        """url: of the key set. Without one it is found by OpenID discovery of `issuer`."""
+        self._fetcher = fetcher
         self._url = url
+        self._issuer = issuer
         self._algorithms = algorithms
         self._keys: dict[str, jwt.PyJWK] = {}
         self._fetched = self._attempted = float("-inf")
         self._failed = False
         self._budget = _Budget(_LOOKUPS, _LOOKUP_EVERY_SECONDS)
         self._fetching: asyncio.Task[None] | None = None
-        self._session: ClientSession | None = None
 
     async def close(self) -> None:
-        """Close the connection to the issuer."""
+        """End a fetch that is under way."""
         if self._fetching is not None:
             self._fetching.cancel()
             await asyncio.wait({self._fetching})
-        if self._session is not None:
-            await self._session.close()
 
     @property
     def healthy(self) -> bool:
@@ -91,38 +89,27 @@ class Jwks:
     async def _fetch(self) -> None:
         self._attempted = time.monotonic()
         try:
-            keys = _read_keys(await self._download(), self._algorithms)
-        except (FetchError, ClientError, TimeoutError, OSError) as error:
+            url = self._url or await self._discovered()
+            keys = _read_keys(await self._fetcher.get(url), self._algorithms)
+        except FetchError as error:
             self._failed = True
             JWKS_FETCHES.labels("failed").inc()
-            log.warning("issuer keys not fetched", extra=logs.fields(kind=type(error).__name__))
+            log.warning("issuer keys not fetched", extra=logs.fields(cause=str(error)))
             return
         self._keys, self._failed, self._fetched = keys, False, time.monotonic()
         JWKS_FETCHES.labels("ok").inc()
 
-    async def _download(self) -> bytes:
-        if self._session is None:
-            self._session = ClientSession(
-                cookie_jar=DummyCookieJar(),
-                timeout=ClientTimeout(total=FETCH_SECONDS),
-                trust_env=False,
-            )
-        async with self._session.get(self._url, allow_redirects=False) as response:
-            if response.status != 200:
-                raise FetchError(f"status {response.status}")
-            body = bytearray()
-            async for chunk in response.content.iter_chunked(16 * 1024):
-                body += chunk
-                if len(body) > _LARGEST_BYTES:
-                    raise FetchError("too large")
-            return bytes(body)
+    async def _discovered(self) -> str:
+        issuer = self._issuer.rstrip("/")
+        found = await self._fetcher.get(f"{issuer}/.well-known/openid-configuration")
+        url = found.get("jwks_uri")
+        if found.get("issuer") != self._issuer or not isinstance(url, str):
+            raise FetchError("not the issuer's own discovery document")
+        return url
 
 
-def _read_keys(body: bytes, algorithms: frozenset[str]) -> dict[str, jwt.PyJWK]:
-    try:
-        listed: Any = json.loads(body)["keys"]
-    except (ValueError, TypeError, KeyError):
-        raise FetchError("not a key set") from None
+def _read_keys(document: dict[str, Any], algorithms: frozenset[str]) -> dict[str, jwt.PyJWK]:
+    listed = document.get("keys")
     if not isinstance(listed, list):
         raise FetchError("not a key set")
     keys: dict[str, jwt.PyJWK] = {}

@@ -15,12 +15,14 @@ class Verified:
     caller: without a request id; the same object serves many requests.
     requests_per_minute: None stands for the edge's default.
     limit_key: what is counted: the key, or the user for tokens.
+    keeps_usage: whether ApiKeyService keeps the usage of the key.
     headers: the identity headers towards Restate, made once.
     """
 
     caller: Caller
     limit_key: str
     requests_per_minute: int | None = None
+    keeps_usage: bool = False
     headers: Pairs = field(init=False)
 
     def __post_init__(self) -> None:
@@ -29,14 +31,14 @@ class Verified:
     def as_user(self, user_id: str) -> "Verified":
         """The same key acting for a user of its tenant, recorded as impersonation."""
         caller = replace(self.caller, user_id=user_id, impersonator=self.caller.user_id)
-        return Verified(caller, self.limit_key, self.requests_per_minute)
+        return replace(self, caller=caller)
 
 
 class KeyVerifier(Protocol):
     """Checks a secret key."""
 
     async def verify(self, key: str) -> Verified:
-        """Raises UNAUTHENTICATED for a key that is unknown, revoked or expired."""
+        """Raises UNAUTHENTICATED for a key that is unknown, revoked or expired, or UNAVAILABLE."""
         ...
 
 
@@ -51,6 +53,7 @@ class TokenVerifier(Protocol):
 class PublishableVerifier(Protocol):
     """Checks a publishable key together with a token of the issuer that is stored on it."""
 
-    async def verify(self, key: str, token: str) -> Verified:
-        """Raises UNAUTHENTICATED unless both are valid."""
+    async def verify(self, key: str, token: str, origin: bytes | None) -> Verified:
+        """Raises UNAUTHENTICATED unless both are valid, PERMISSION_DENIED for a page that may not
+        use the key, or UNAVAILABLE. `origin` is what the browser says of the page."""
         ...

@@ -24,6 +24,7 @@ T = TypeVar("T")
 TEST_SETTINGS = {
     "EDGE_REQUESTS_PER_MINUTE": "1000000",
     "EDGE_REFUSED_CREDENTIALS_PER_MINUTE": "1000000",
+    "EDGE_USAGE_SECONDS": "0.5",
 }
 
 
@@ -50,14 +51,27 @@ class RunningStack:
         path: str,
         body: object = None,
         *,
-        key: SecretKey | None = None,
+        key: SecretKey | str | None = None,
+        token: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """POST to a method (`llm/gateway/create-thread`), as Alice unless a key is named."""
-        sent = {"x-api-key": (key or self.alice).key, **(headers or {})}
+        """POST to a method (`llm/gateway/create-thread`), as Alice unless a key or a token, or
+        both, are given."""
+        sent = dict(headers or {})
+        if token is not None:
+            sent["authorization"] = f"Bearer {token}"
+        if key is not None or token is None:
+            key = self.alice if key is None else key
+            sent["x-api-key"] = key if isinstance(key, str) else key.key
         async with self.client() as client:
             answer = await client.post(API + path, json={} if body is None else body, headers=sent)
         return Answer(answer.status_code, _json_of(answer), answer.headers)
+
+    async def token(self, **claims: object) -> str:
+        """A token of the development issuer; `sub` is `user-1` unless it is among the claims."""
+        async with httpx.AsyncClient(timeout=30, trust_env=False) as client:
+            answer = await client.post(f"{self.processes.issuer_url}/token", json=claims)
+        return answer.json()["token"]
 
     def client(self) -> httpx.AsyncClient:
         """A client without credentials, for what `call` cannot say."""

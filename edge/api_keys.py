@@ -1,0 +1,87 @@
+"""`api-keys/create` and `api-keys/rotate`: the edge makes the key, and shows it once.
+
+What goes on to ApiKeyService is the hash and the first characters. Its answer names the hash of
+the key that the call was made with: of this one, and the key is shown; of another, and this request
+repeats an earlier one whose key is gone. So nothing behind the edge ever holds a key, and a repeat
+cannot show one.
+"""
+
+from typing import cast
+
+from chassis import key_text
+from edge.local import VerifiedRequest
+from edge.responses import Response
+from gateways.auth.contract import ApiKeyResponse, ApiKeysCreateRequest, ApiKeysRotateRequest
+from services.api_key import contract as api_key
+from services.api_key.contract import (
+    CreateRequest,
+    KeyRequest,
+    KeyType,
+    MadeKey,
+    MadeKeyResponse,
+    RotateRequest,
+)
+
+
+class ApiKeyMaker:
+    """Serves the routes that make keys."""
+
+    async def create(self, request: VerifiedRequest) -> Response:
+        """Create an API key for the organization.
+
+        The full key is in the answer and nowhere else; it cannot be read again, and a repeat
+        with the same Idempotency-Key leaves it out. A publishable key needs `oidc`: whose users
+        may use it.
+        """
+        asked = cast("ApiKeysCreateRequest", request.message)
+        key = _new(asked.type)
+        made = await request.ingress.command(
+            api_key.create,
+            CreateRequest(
+                tenant_id=request.caller.tenant_id,
+                created_by=request.caller.user_id,
+                settings=asked,
+                made=_made(key),
+            ),
+        )
+        return _answer(made, key)
+
+    async def rotate(self, request: VerifiedRequest) -> Response:
+        """Give a key a new text; everything else about it stays.
+
+        The old text works until `grace` ends. The new one is in the answer and nowhere else, and
+        a repeat with the same Idempotency-Key leaves it out.
+        """
+        asked = cast("ApiKeysRotateRequest", request.message)
+        tenant_id = request.caller.tenant_id
+        known = await request.ingress.call(
+            api_key.get, KeyRequest(tenant_id=tenant_id, key_id=asked.key_id)
+        )
+        key = _new(known.api_key.type)
+        made = await request.ingress.command(
+            api_key.rotate,
+            RotateRequest(
+                tenant_id=tenant_id,
+                rotated_by=request.caller.user_id,
+                key_id=asked.key_id,
+                made=_made(key),
+                grace=asked.grace,
+            ),
+        )
+        return _answer(made, key)
+
+
+def _new(kind: KeyType) -> str:
+    publishable = kind is KeyType.PUBLISHABLE
+    return key_text.new(key_text.PUBLISHABLE if publishable else key_text.SECRET)
+
+
+def _made(key: str) -> MadeKey:
+    return MadeKey(sha256=key_text.hash_of(key), prefix=key_text.shown(key))
+
+
+def _answer(made: MadeKeyResponse, key: str) -> Response:
+    shown = made.api_key
+    if made.sha256 == key_text.hash_of(key):
+        shown.key = key
+    return Response(200, ApiKeyResponse(result=shown).to_json())

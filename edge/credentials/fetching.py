@@ -1,0 +1,104 @@
+"""HTTP GET of small JSON documents of issuers: discovery and key sets.
+
+No redirects, no cookies, no proxies of the environment, a bound on time and size. With
+`addresses`, the URL is one that a user supplied: then the connection goes to numbers that were
+checked, and to no others.
+"""
+
+import json
+import socket
+from typing import Any, cast
+
+from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from chassis.addresses import AddressRefusedError, OutgoingAddresses
+
+_LARGEST_BYTES = 256 * 1024
+FETCH_SECONDS = 3
+"""How long a document may take. A token with discovery may wait for two of them."""
+
+
+class FetchError(Exception):
+    """The document could not be had; the message is for the log."""
+
+
+class Fetcher:
+    """One pool of connections to issuers. Made anywhere, opened on the loop that uses it."""
+
+    def __init__(self, addresses: OutgoingAddresses | None = None) -> None:
+        self._addresses = addresses
+        self._session: ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def get(self, url: str) -> dict[str, Any]:
+        """The JSON object behind a URL. Raises FetchError."""
+        try:
+            if self._addresses is not None:
+                self._addresses.check_url(url)
+            found: Any = json.loads(await self._download(url))
+        except AddressRefusedError:
+            raise FetchError("address refused") from None
+        except (ClientError, TimeoutError, OSError, ValueError, RecursionError) as error:
+            raise FetchError(type(error).__name__) from None
+        if not isinstance(found, dict):
+            raise FetchError("not an object")
+        return cast("dict[str, Any]", found)
+
+    async def _download(self, url: str) -> bytes:
+        if self._session is None:
+            self._session = self._open()
+        async with self._session.get(url, allow_redirects=False) as response:
+            if response.status != 200:
+                raise FetchError(f"status {response.status}")
+            body = bytearray()
+            async for chunk in response.content.iter_chunked(16 * 1024):
+                body += chunk
+                if len(body) > _LARGEST_BYTES:
+                    raise FetchError("too large")
+            return bytes(body)
+
+    def _open(self) -> ClientSession:
+        checked = _CheckedNames(self._addresses) if self._addresses is not None else None
+        return ClientSession(
+            # Names are looked up anew for each connection: what was checked is what is called.
+            connector=TCPConnector(resolver=checked, use_dns_cache=checked is None),
+            cookie_jar=DummyCookieJar(),
+            timeout=ClientTimeout(total=FETCH_SECONDS),
+            trust_env=False,
+        )
+
+
+class _CheckedNames(AbstractResolver):
+    """aiohttp's resolver, answering only with numbers that the rule allows."""
+
+    def __init__(self, addresses: OutgoingAddresses) -> None:
+        self._addresses = addresses
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        try:
+            numbers = await self._addresses.resolve(host, port)
+        except AddressRefusedError as refused:
+            raise OSError(str(refused)) from None
+        return [_result(host, number, port) for number in numbers]
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
+def _result(host: str, number: str, port: int) -> ResolveResult:
+    return {
+        "hostname": host,
+        "host": number,
+        "port": port,
+        "family": socket.AF_INET6 if ":" in number else socket.AF_INET,
+        "proto": 0,
+        "flags": socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+    }
