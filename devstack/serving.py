@@ -1,4 +1,4 @@
-"""Runs an ASGI application on this process's event loop, on loopback only."""
+"""Runs an ASGI application on this process's event loop, on loopback unless told otherwise."""
 
 import asyncio
 import signal
@@ -10,6 +10,8 @@ from granian.constants import HTTPModes, Interfaces
 from granian.server.embed import Server
 
 from devstack.exchange import Receive, Scope, Send
+
+LOOPBACK = "127.0.0.1"
 
 
 class Application(Protocol):
@@ -26,7 +28,7 @@ class Application(Protocol):
 
 async def _accepts(port: int) -> bool:
     try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        _, writer = await asyncio.open_connection(LOOPBACK, port)
     except OSError:
         return False
     writer.close()
@@ -35,11 +37,11 @@ async def _accepts(port: int) -> bool:
 
 
 @asynccontextmanager
-async def serving(application: Application, port: int) -> AsyncGenerator[str]:
-    """The application's address, which is ready, for as long as the context lasts."""
+async def serving(application: Application, port: int, host: str = LOOPBACK) -> AsyncGenerator[str]:
+    """The application's loopback address, which is ready, for as long as the context lasts."""
     server = Server(
         application,
-        address="127.0.0.1",
+        address=host,
         port=port,
         interface=Interfaces.ASGI,
         http=HTTPModes.http1,
@@ -54,7 +56,7 @@ async def serving(application: Application, port: int) -> AsyncGenerator[str]:
                 if task.done():
                     task.result()
                     raise OSError(f"Nothing could listen on port {port}.")
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://{LOOPBACK}:{port}"
     finally:
         application.close()
         server.stop()
@@ -62,11 +64,17 @@ async def serving(application: Application, port: int) -> AsyncGenerator[str]:
 
 
 async def serve_until_told(
-    application: Application, port: int, greeting: Callable[[str], str]
+    application: Application,
+    port: int,
+    greeting: Callable[[str], str],
+    host: str = LOOPBACK,
 ) -> None:
-    """Serve, print one line with the address, and go on until SIGINT or SIGTERM."""
+    """Serve, print one line with the address, and go on until SIGINT or SIGTERM.
+
+    host: another address than loopback is for a container, which has a network of its own.
+    """
     over = asyncio.Event()
-    async with serving(application, port) as address:
+    async with serving(application, port, host) as address:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, over.set)

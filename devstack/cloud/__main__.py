@@ -13,15 +13,17 @@ from devstack.cloud.app import LocalCloud
 from devstack.cloud.local_model import LOCAL_MODEL_ROW, LocalModel
 from devstack.issuer import Issuer, IssuerApp, SigningKey
 from devstack.openrouter.app import OpenRouterDouble
-from devstack.serving import Application, serve_until_told
+from devstack.serving import LOOPBACK, Application, serve_until_told
 
 
 def main() -> None:
     """Serve until SIGINT or SIGTERM."""
     parser = argparse.ArgumentParser(prog="devstack.cloud", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--host", default=LOOPBACK, help="address to listen on")
+    parser.add_argument("--url", help="where others find it; the loopback address if left out")
     given = parser.parse_args()
-    url = f"http://127.0.0.1:{given.port}"
+    url = given.url or f"http://{LOOPBACK}:{given.port}"
     issuer = Issuer(f"{url}/issuer", signing_key(os.environ.get("LOCAL_CLOUD_ISSUER_KEY")))
     openrouter = openrouter_of(os.environ.get("LOCAL_CLOUD_MODEL_URL"))
     cloud = LocalCloud(
@@ -30,7 +32,7 @@ def main() -> None:
             "issuer": ("OIDC issuer", IssuerApp(issuer)),
         }
     )
-    asyncio.run(serve_until_told(cloud, given.port, lambda address: f"Local cloud on {address}"))
+    asyncio.run(serve_until_told(cloud, given.port, lambda _: f"Local cloud on {url}", given.host))
 
 
 def openrouter_of(model_url: str | None) -> Application:
