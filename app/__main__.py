@@ -89,8 +89,12 @@ def _parser() -> argparse.ArgumentParser:
         ("edge", _edge, 8000, "serve the public API (HTTP/1.1)"),
     ):
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("--host", default="127.0.0.1", help="address to listen on")
-        command.add_argument("--port", type=int, default=port, help="port to listen on")
+        command.add_argument(
+            "--host", default="127.0.0.1", help="address to listen on (default: %(default)s)"
+        )
+        command.add_argument(
+            "--port", type=int, default=port, help="port to listen on (default: %(default)s)"
+        )
         command.set_defaults(run=run)
         if name == "edge":
             command.add_argument(
