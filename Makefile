@@ -14,7 +14,7 @@ NODE_STAMP := $(NODE_TOOLS)/.ready-$(shell cat package.json package-lock.json | 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help setup up local-model test soak generate check fmt demo bench lock clean
+.PHONY: help setup up local-model test soak generate check fmt demo bench image-test lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -27,6 +27,7 @@ help:
 	@echo "make check   format, lint, types, import rules"
 	@echo "make bench   measure what the platform costs and write docs/benchmarks.md (needs wrk)"
 	@echo "make local-model  a small real model for make up (make demo installs it too)"
+	@echo "make image-test  build the image, run compose.yaml from it (needs root, buildah, podman)"
 	@echo "make fmt     format and fix what can be fixed"
 	@echo "make lock    resolve the dependencies of pyproject.toml and package.json again"
 	@echo "make clean   remove .venv, .cache and .data"
@@ -88,6 +89,10 @@ demo: setup local-model
 
 bench: setup
 	$(BIN)/python -m bench --write
+
+image-test: setup
+	@$(BIN)/python -m deploy.compose_command >/dev/null
+	$(BIN)/python -m pytest -rP deploy/image_test
 
 lock: setup
 	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt
