@@ -68,6 +68,8 @@ class FakePlatform(FakeEffects):
         self._on_death = on_death
         self._attempts = attempts
         self._handlers: dict[str, Handler[Any, Any]] = {}
+        self._open: set[Invocation] = set()
+        self._workflows: dict[tuple[str, str], Invocation] = {}
         self._queues: dict[tuple[str, str], list[Invocation]] = defaultdict(list)
         self._calls = itertools.count()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -241,14 +243,15 @@ class FakePlatform(FakeEffects):
     def begin(self, invocation: Invocation) -> Invocation:
         """Take a call; an exclusive one waits until its key is free."""
         rpc = invocation.rpc
-        first = next((i for i in self.invocations if _same(i, invocation)), None)
-        if rpc.main and first is not None:
+        first = self._workflows.setdefault((rpc.target, invocation.key), invocation)
+        if rpc.main and first is not invocation:
             # A workflow runs once for each key: a second send is dropped, a second call refused.
             if invocation.parent is not None:
                 caller, handle = invocation.parent
                 caller.notify(handle, Failure(409, "The workflow was started before"))
             return first
         self.invocations.append(invocation)
+        self._open.add(invocation)
         queue = self._queues[rpc.component.name, invocation.key]
         if invocation.exclusive:
             queue.append(invocation)
@@ -274,6 +277,7 @@ class FakePlatform(FakeEffects):
             self.problems.append(problem)
         finally:
             invocation.done = True
+            self._open.discard(invocation)
             self.changed()
 
     async def _once(self, invocation: Invocation) -> None:
@@ -352,7 +356,7 @@ class FakePlatform(FakeEffects):
     # Waiting.
 
     def _resting(self) -> bool:
-        return all(invocation.resting for invocation in self.invocations)
+        return all(invocation.resting for invocation in self._open)
 
     async def _until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(_PATIENCE_SECONDS):
@@ -369,7 +373,3 @@ class FakePlatform(FakeEffects):
         moments = [sent.due for sent in self.outbox if sent.target in self._handlers]
         waking = self.next_wake_up()
         return min(moments if waking is None else [*moments, waking], default=None)
-
-
-def _same(one: Invocation, other: Invocation) -> bool:
-    return one.rpc is other.rpc and one.key == other.key

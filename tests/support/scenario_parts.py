@@ -16,6 +16,7 @@ from chassis.rpc import Component, Effect, Kind
 from chassis.serve import handlers_of, implements
 from chassis.state import StateKey, get_all
 from chassis.steps import StepPolicy, attempt, new_id, now, step
+from chassis.suspension import free_slot
 from errors import Code, ErrorDetails, Reason, RetryInfo, RpcError, UpstreamError
 
 SECRET = "what no client may read"
@@ -196,6 +197,8 @@ class ScenarioWorkflow:
         if request.kind == "steps":
             ran = await step(ctx, "fragile", _fragile, int, _QUICKLY, ctx.key(), request.times)
             return Told(number=ran)
+        if request.kind == "patient":
+            free_slot(ctx)
         word = ctx.promise("word", type_hint=str).value()
         sleep = ctx.sleep(timedelta(hours=1), name="patience")
         _WORDS.set(ctx, Words(words=["waiting"]))

@@ -47,7 +47,7 @@ class Stage(Protocol):
         ...
 
     async def status(self, rpc: Rpc[Q, R], key: str) -> str:
-        """`completed`, `paused` or something in between."""
+        """`completed`, `paused`, `suspended` or `running`."""
         ...
 
 
@@ -183,6 +183,19 @@ async def a_promise_wakes_who_waits_for_it(stage: Stage) -> None:
     await _seen(stage, key, ["told", "word", "now"])
 
 
+async def who_frees_its_slot_is_suspended_until_it_is_woken(stage: Stage) -> None:
+    """And holds none of the places of those who work."""
+    key = stage.new_key()
+    await stage.submit(parts.flow_run, Asked(kind="patient"), key=key)
+
+    async def suspended() -> bool:
+        return await stage.status(parts.flow_run, key) == "suspended"
+
+    await stage.until(suspended)
+    await stage.call(parts.flow_resolve, Words(words=["now"]), key=key)
+    await _seen(stage, key, ["told", "word", "now"])
+
+
 async def a_workflow_runs_once_for_each_key(stage: Stage) -> None:
     """A second submission is dropped, whatever it says."""
     key = stage.new_key()
@@ -236,6 +249,7 @@ SCENARIOS: list[Scenario] = [
     a_workflow_that_crashes_is_paused,
     a_promise_is_kept_once_and_for_all,
     a_promise_wakes_who_waits_for_it,
+    who_frees_its_slot_is_suspended_until_it_is_woken,
     a_workflow_runs_once_for_each_key,
     *NEEDS_CANCEL,
 ]

@@ -62,7 +62,9 @@ class FakeStage:
 
     async def status(self, rpc: Rpc[Q, R], key: str) -> str:
         invocation = self._invocation(rpc, key)
-        return "paused" if invocation.paused else "completed" if invocation.over else "running"
+        if invocation.paused or invocation.over:
+            return "paused" if invocation.paused else "completed"
+        return "suspended" if invocation.suspended else "running"
 
     def _invocation(self, rpc: Rpc[Q, R], key: str) -> Invocation:
         return next(i for i in self.platform.invocations if i.rpc is rpc and i.key == key)

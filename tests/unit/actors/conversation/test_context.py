@@ -76,7 +76,7 @@ async def test_a_queued_message_sees_the_answers_before_it_and_no_message_after_
 
 
 @given(batches=st.lists(st.integers(1, 8), min_size=1, max_size=3), keep_last=st.integers(1, 6))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_every_run_sees_its_own_question_last(batches: list[int], keep_last: int) -> None:
     """However many messages were queued before it, and however few it may see."""
 

@@ -138,7 +138,7 @@ def shelves_of(state: dict[str, bytes]) -> list[tuple[int, Shelf]]:
     keys=st.lists(st.integers(0, 150).map(str), max_size=250),
     size=st.integers(1, 120),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_pages_show_every_thread_once_newest_activity_first(keys: list[str], size: int) -> None:
     async def check(threads: Threads) -> None:
         pages = await threads.pages(size)
@@ -151,9 +151,9 @@ def test_pages_show_every_thread_once_newest_activity_first(keys: list[str], siz
 def test_thousands_of_touches_leave_the_order_and_no_litter() -> None:
     """Every thread stands on one shelf, every shelf is linked, none is empty or too full."""
     chance = random.Random(4711)
-    keys = [f"t{chance.randrange(400)}" for _ in range(2000)]
+    keys = [f"t{chance.randrange(250)}" for _ in range(1300)]
     # Some threads are busy, most are not, which is what empties shelves.
-    keys += [f"t{int(chance.paretovariate(1)) % 400}" for _ in range(1000)]
+    keys += [f"t{int(chance.paretovariate(1)) % 250}" for _ in range(700)]
 
     async def check(threads: Threads) -> None:
         pages = await threads.pages(200)
@@ -173,7 +173,7 @@ def test_thousands_of_touches_leave_the_order_and_no_litter() -> None:
     moved=st.lists(st.integers(0, 119), max_size=60),
     size=st.integers(1, 50),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_threads_that_move_while_one_pages_cost_no_other_thread_its_place(
     moved: list[int], size: int
 ) -> None:
@@ -213,21 +213,17 @@ async def test_the_newest_page_costs_the_same_with_any_number_of_threads() -> No
     assert many <= few + 2
 
 
-@given(wanted=st.sampled_from(["Straße", "STRASSE", "key 7", "", "none of them", "é"]))
-@settings(max_examples=6, deadline=None)
-def test_a_query_finds_names_and_keys_without_regard_to_case(wanted: str) -> None:
-    async def run() -> None:
-        async with FakePlatform() as platform:
-            threads = Threads(platform)
-            names = {f"key {n}": f"Straße {n}" if n % 9 == 0 else f"Café {n}" for n in range(120)}
-            for key, name in names.items():
-                await threads.register(key, name)
+async def test_a_query_finds_names_and_keys_without_regard_to_case() -> None:
+    async with FakePlatform() as platform:
+        threads = Threads(platform)
+        names = {f"key {n}": f"Straße {n}" if n % 9 == 0 else f"Café {n}" for n in range(70)}
+        for key, name in names.items():
+            await threads.register(key, name)
+        for wanted in ("Straße", "STRASSE", "key 7", "", "none of them", "É"):
             found = [key for page in await threads.pages(11, wanted) for key in page]
             folded = wanted.casefold()
             expected = [k for k, name in names.items() if folded in f"{name}\n{k}".casefold()]
             assert found == expected[::-1]
-
-    asyncio.run(run())
 
 
 async def test_a_query_over_many_threads_is_answered_in_bounded_pieces() -> None:
