@@ -7,6 +7,7 @@ own folder. That takes minutes, once.)
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -42,6 +43,7 @@ def build() -> tuple[str, ...]:
     subprocess.run(
         ("go", "build", "-trimpath", "-ldflags", f"-s -w {version}", "-o", str(BUILT), "./cmd"),
         cwd=json.loads(answer.stdout)["Dir"],
+        env=os.environ | {"CGO_ENABLED": "0"},
         check=True,
     )
     return (str(BUILT),)

@@ -1,9 +1,12 @@
 """`compose.yaml`, as far as it can be held to the code without an engine."""
 
+import hashlib
 import json
 import os
 import re
+import shlex
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +89,21 @@ def test_docker_compose_takes_it(compose: tuple[str, ...]) -> None:
     done = config(compose, ENVIRONMENT)
     assert done.returncode == 0, done.stderr
     assert not done.stderr
+
+
+def test_a_python_without_our_libraries_makes_the_variables_that_a_shell_reads() -> None:
+    made = subprocess.run(
+        (sys.executable, "-S", "-m", "devstack.compose_env"),
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    words = shlex.split(made.stdout, comments=True)
+    variables = dict(word.split("=", 1) for word in words)
+    assert set(variables) == set(ENVIRONMENT)
+    [setting] = json.loads(variables["EDGE_SECRET_KEYS"])
+    assert setting["sha256"] == hashlib.sha256(variables["YOCASO_KEY"].encode()).hexdigest()
 
 
 def test_docker_compose_names_each_secret_that_is_not_set(compose: tuple[str, ...]) -> None:
