@@ -296,6 +296,10 @@ class _Exchange:
                 trace_id=self.request.traceparent[3:35],
                 tenant_id=caller.tenant_id,
                 mode=caller.mode.value,
+                key_id=caller.key_id or None,
+                # Who acts for a user is told apart from who the user is, always with both.
+                impersonator=caller.impersonator or None,
+                on_behalf_of=caller.user_id if caller.impersonator else None,
             ),
         )
 

@@ -184,8 +184,9 @@ async def test_a_publishable_key_that_poses_as_secret_is_refused(
 
 
 async def test_a_key_impersonates_only_with_the_scope_and_is_named_beside_the_user(
-    edge: EdgeUnderTest, store: KeyStore
+    edge: EdgeUnderTest, store: KeyStore, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     store.put(KEY)
     behalf = {"x-on-behalf-of": "u1:someone"}
     await refusal(edge, KEY, reasons.IMPERSONATION_DENIED, **behalf)
@@ -195,6 +196,9 @@ async def test_a_key_impersonates_only_with_the_scope_and_is_named_beside_the_us
     (seen,) = store.forwarded
     assert seen.headers["x-user-id"] == "u1%3Asomeone"
     assert seen.headers["x-impersonator"] == "svc%3Akey_2"
+    told = caplog.records[-1].__dict__["yocaso_fields"]
+    assert told["key_id"] == "key_2"
+    assert (told["impersonator"], told["on_behalf_of"]) == ("svc:key_2", "u1:someone")
     await refusal(edge, other, reasons.IMPERSONATION_INVALID, **{"x-on-behalf-of": "svc:key_1"})
 
 
