@@ -196,7 +196,8 @@ async def test_a_key_impersonates_only_with_the_scope_and_is_named_beside_the_us
     (seen,) = store.forwarded
     assert seen.headers["x-user-id"] == "u1%3Asomeone"
     assert seen.headers["x-impersonator"] == "svc%3Akey_2"
-    told = caplog.records[-1].__dict__["yocaso_fields"]
+    lines = [each.__dict__ for each in caplog.records if each.getMessage() == "call"]
+    told = lines[-1]["yocaso_fields"]
     assert told["key_id"] == "key_2"
     assert (told["impersonator"], told["on_behalf_of"]) == ("svc:key_2", "u1:someone")
     await refusal(edge, other, reasons.IMPERSONATION_INVALID, **{"x-on-behalf-of": "svc:key_1"})
