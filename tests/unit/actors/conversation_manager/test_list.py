@@ -199,6 +199,26 @@ def test_threads_that_move_while_one_pages_cost_no_other_thread_its_place(
     played([f"t{number}" for number in range(120)], check)
 
 
+@pytest.mark.parametrize("emptied", [[2], [1, 2], [2, 3], [1, 2, 3]])
+async def test_a_shelf_that_empties_while_one_pages_is_passed_over(emptied: list[int]) -> None:
+    """The page goes on at the next older shelf there is; who stayed is shown once, in order."""
+    async with FakePlatform() as platform:
+        threads = Threads(platform)
+        await threads.play([f"t{number}" for number in range(4 * SHELF_SIZE)])
+        page = await threads.page(page_size=SHELF_SIZE)
+        seen = [thread.conversation_key for thread in page.threads]
+        moved = [f"t{(n - 1) * SHELF_SIZE + i}" for n in emptied for i in range(SHELF_SIZE)]
+        still = [key for key in threads.expected[::-1] if key not in moved]
+        await threads.play(moved)
+        assert all(f"shelf:{number}" not in threads.state for number in emptied)
+        while page.next_page_token:
+            page = await threads.page(page_size=SHELF_SIZE, page_token=page.next_page_token)
+            seen += [thread.conversation_key for thread in page.threads]
+        assert [key for key in seen if key in still] == still
+        assert len(seen) == len(set(seen))
+        assert [number for number, _ in shelves_of(threads.state)][-1] not in emptied
+
+
 async def test_the_newest_page_costs_the_same_with_any_number_of_threads() -> None:
     costs: list[int] = []
     for count in (60, 1200):
