@@ -27,10 +27,11 @@ class RetryPolicy:
 REQUEST = RetryPolicy("REQUEST", timedelta(milliseconds=50), timedelta(seconds=2), 60, "kill")
 
 # A paused call would block its key for ever, so a singleton is killed when the bound is spent.
-# About ten minutes, so that an ordinary outage of the handlers' own process heals by itself.
-SINGLETON = RetryPolicy("SINGLETON", timedelta(milliseconds=50), timedelta(seconds=10), 70, "kill")
+# About ten minutes, so that an ordinary outage of the handlers' own process heals by itself; every
+# three seconds, because that is how long a thread may stand still after the process is back.
+SINGLETON = RetryPolicy("SINGLETON", timedelta(milliseconds=50), timedelta(seconds=3), 200, "kill")
 
 # Nobody waits and the work is worth keeping: pause for an operator, who resumes after a fix.
 LONG_RUNNING = RetryPolicy(
-    "LONG_RUNNING", timedelta(milliseconds=50), timedelta(seconds=10), 70, "pause"
+    "LONG_RUNNING", timedelta(milliseconds=50), timedelta(seconds=3), 200, "pause"
 )

@@ -23,7 +23,9 @@ def stack(request: pytest.FixtureRequest) -> RunningStack:
 @pytest.fixture(scope="session")
 def mortal_stack() -> Iterator[RunningStack]:
     """A platform whose processes tests kill; each test leaves all of them running."""
-    with running_stack() as stack:
+    # A busy machine takes its time to start a process; what waits for one may not give up.
+    patience = {"CONVERSATION_CANCEL_GRACE_SECONDS": "60", "GENERATION_LEASE_SECONDS": "60"}
+    with running_stack(environment=patience) as stack:
         yield stack
 
 
