@@ -49,7 +49,11 @@ def impatient_stack() -> Iterator[RunningStack]:
 @pytest.fixture(scope="session")
 def narrow_stack() -> Iterator[RunningStack]:
     """A platform with room for few runs, and without the bus that carries live text."""
-    environment = {"GENERATION_STREAMS": "100", "BUS_PATH": ""}
+    environment = {
+        "GENERATION_STREAMS": "100",
+        "OPENROUTER_INTER_TOKEN_TIMEOUT_SECONDS": "600",  # models are held for as long as it takes
+        "BUS_PATH": "",
+    }
     with running_stack(environment=environment, concurrent_invocations=150) as stack:
         yield stack
 
