@@ -12,6 +12,7 @@ from types import FrameType
 import click
 
 from devstack import model_choice
+from devstack.cli.connection import data_option
 from devstack.cli.output import CommandError, printable
 from devstack.data_directory import default_path
 from devstack.dev import DevOptions, DevStack, RunningDevStack
@@ -28,15 +29,7 @@ class _StopError(BaseException):
 @click.option(
     "--port", default=PORT, show_default=True, help="Port of the API; 0 takes a free one."
 )
-@click.option(
-    "--data",
-    "data_path",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=default_path,
-    envvar="YOCASO_DATA",
-    show_default=".data of the project",
-    help="Where everything is kept; the same directory goes on where it was.",
-)
+@data_option("Where everything is kept; the same directory goes on where it was.")
 @click.option(
     "--ready-file",
     type=click.Path(path_type=Path, dir_okay=False),

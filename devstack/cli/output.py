@@ -1,6 +1,7 @@
 """How commands speak: tables and colours for people, JSON for programs, mistakes in a sentence."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -21,7 +22,8 @@ class CommandError(click.ClickException):
 
     def show(self, file: Any = None) -> None:
         """Write it to standard error."""
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {self.message}", err=True)
+        title = click.style("error:", fg="red", bold=True)
+        click.echo(f"{title} {self.message}", err=True, color=colour())
 
 
 class UnreachableError(CommandError):
@@ -34,6 +36,11 @@ class RefusedError(CommandError):
     """The platform answered with an error."""
 
     exit_code = REFUSED
+
+
+def colour() -> bool | None:
+    """False where NO_COLOR asks for none (no-color.org), else None: as the terminal allows."""
+    return False if os.environ.get("NO_COLOR") else None
 
 
 json_option = click.option(

@@ -1,0 +1,192 @@
+"""`yocaso chat`: a conversation in the terminal, over the public API.
+
+The answer is shown as it comes. Ctrl-C stops the run and keeps what was said, a second Ctrl-C
+leaves. When something on the way dies, the chat waits, connects again after the last event it has,
+and goes on. What was said before is shown at the start, and is in reach with the arrow keys.
+"""
+
+import readline
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from devstack.cli.connection import Connection, connected, require_key
+from devstack.cli.output import FAILED, INTERRUPTED, RefusedError, UnreachableError, printable
+from devstack.cli.screen import JsonScreen, Screen
+from devstack.client import AwayError, Client, Follower, Settled, follow
+from errors import RpcError
+
+_SHOWN = 10
+_HELP = """\
+/history  everything that was said here      /quit  leave (so do Ctrl-D and Ctrl-C twice)
+While an answer comes: Ctrl-C stops it, Ctrl-C again leaves."""
+
+
+class _LeaveError(Exception):
+    """The person wants to leave."""
+
+
+@click.command()
+@click.argument("thread", default="chat")
+@click.option("--message", "-m", help="Send this, show the answer and end.")
+@click.option("--model", default="", help="Ask this model (list-models names them).")
+@click.option("--json", "as_json", is_flag=True, help="Write a line of JSON for each happening.")
+@click.pass_context
+@connected
+def chat(
+    connection: Connection,
+    context: click.Context,
+    thread: str,
+    message: str | None,
+    model: str,
+    as_json: bool,
+) -> None:
+    """Talk in a THREAD, which is made if there is none of that name.
+
+    Ctrl-C stops the answer, a second Ctrl-C leaves. When a part of the platform dies, the chat
+    goes on by itself as soon as it is back.
+    """
+    screen = JsonScreen() if as_json else Screen()
+    with Client(connection.base_url, require_key(connection).key) as client:
+        talk = Chat(client, screen, thread, model)
+        try:
+            talk.open(show=message is None)
+            lines = iter([message]) if message is not None else _lines(screen)
+            for line in lines:
+                talk.turn(line)
+        except (_LeaveError, KeyboardInterrupt):
+            screen.note("left")
+            context.exit(INTERRUPTED)
+        except RpcError as error:
+            raise RefusedError(f"{error.message} ({error.reason})") from error
+        except AwayError as error:
+            raise UnreachableError(f"{error} `yocaso doctor` looks why.") from error
+    if message is not None and talk.failed:
+        context.exit(FAILED)
+
+
+class Chat:
+    """One conversation."""
+
+    def __init__(self, client: Client, screen: Screen, thread: str, model: str) -> None:
+        self.failed = False
+        self._client = client
+        self._screen = screen
+        self._thread = thread
+        self._model = model
+        self._after = 0
+
+    def open(self, *, show: bool) -> None:
+        """Make the thread if it is new, show what was said, and follow a run that is active."""
+        try:
+            state = self._state()
+        except RpcError as error:
+            if error.reason != "thread.not_found":
+                raise
+            self._create()
+            state = self._state()
+        self._after = state.get("lastSequence", 0)
+        if show:
+            self._show(state.get("messages", []))
+        if run := state.get("activeRunId"):
+            self._follow(run)
+
+    def _show(self, messages: list[dict[str, Any]]) -> None:
+        for each in messages[-_SHOWN:]:
+            self._screen.message(each["role"], each.get("content", ""))
+        _remember([each.get("content", "") for each in messages if each["role"] == "user"])
+        self._screen.note(f"thread {printable(self._thread)}; /help for more")
+
+    def turn(self, line: str) -> None:
+        """Do what a line says: a command, or a message to send."""
+        text = line.strip()
+        if text == "/quit":
+            raise _LeaveError
+        if text == "/help":
+            self._screen.note(_HELP)
+        elif text == "/history":
+            self._history()
+        elif text:
+            self._say(line)
+
+    def _say(self, text: str) -> None:
+        sent = self._client.send(self._thread, text)
+        self._follow(sent["runId"])
+
+    def _follow(self, run: str) -> None:
+        # A run that was active before we came has told its start; its text so far comes as live
+        # text all the same.
+        follower = Follower(self._client, self._thread, run, self._after)
+        try:
+            settled = follow(follower, self._screen.update)
+        except KeyboardInterrupt:
+            settled = self._stop(follower, run)
+        self._after = follower.after
+        self._tell_end(settled)
+
+    def _stop(self, follower: Follower, run: str) -> Settled:
+        """Stop the run and wait for its end; another Ctrl-C leaves."""
+        self._screen.note("stopping; Ctrl-C again leaves")
+        try:
+            self._client.patiently("cancel-run", conversationKey=self._thread, runId=run)
+            return follow(follower, self._screen.update)
+        except KeyboardInterrupt:
+            raise _LeaveError from None
+
+    def _tell_end(self, settled: Settled) -> None:
+        self.failed = settled.status == "failed"
+        if settled.status == "cancelled":
+            self._screen.note("stopped")
+        elif self.failed:
+            error = settled.event.get("error", {})
+            run = settled.event.get("runId", "")
+            text = f"failed: {error.get('message', '')} (yocaso explain {run})"
+            self._screen.note(printable(text))
+
+    def _history(self) -> None:
+        token, more = "", True
+        while more:
+            page = self._client.patiently(
+                "list-messages", conversationKey=self._thread, oldestFirst=True, pageToken=token
+            )
+            for each in page.get("messages", []):
+                self._screen.message(each["role"], each.get("content", ""))
+            token = page.get("nextPageToken", "")
+            more = bool(token)
+
+    def _state(self) -> dict[str, Any]:
+        return self._client.patiently(
+            "conversation-state", seconds=10, conversationKey=self._thread
+        )
+
+    def _create(self) -> None:
+        config = {"model": self._model} if self._model else {}
+        self._client.patiently(
+            "create-thread", conversationKey=self._thread, generationConfig=config
+        )
+
+
+def _remember(lines: list[str]) -> None:
+    """Bring what was said before into reach of the arrow keys."""
+    if sys.stdin.isatty():
+        for line in lines:
+            readline.add_history(line)
+
+
+def _lines(screen: Screen) -> Iterator[str]:
+    """What the person types, until the end of the input or Ctrl-C twice."""
+    warned = False
+    while True:
+        try:
+            yield screen.prompt()
+            warned = False
+        except EOFError:
+            return
+        except KeyboardInterrupt:
+            if warned:
+                raise _LeaveError from None
+            warned = True
+            click.echo()
+            screen.note("Ctrl-C again leaves")
