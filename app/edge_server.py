@@ -3,7 +3,9 @@
 It imports contracts, not handlers: the edge needs routes and messages, and no vendor's library.
 """
 
+import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from app import edge_routes
@@ -13,6 +15,7 @@ from chassis.bus import BusClient
 from chassis.rpc import Rpc
 from edge.app import Edge
 from edge.events import EventReader
+from edge.page import ApiPage
 from gateways.auth import contract as auth
 from gateways.llm import contract as llm
 
@@ -20,6 +23,9 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_ROOT = Path(__file__).parents[1]
+_SWAGGER_UI = ".cache/node/node_modules/swagger-ui-dist"
 
 # All that the public can reach. A test holds this list against the registry's.
 GATEWAYS = [
@@ -47,17 +53,26 @@ def with_routes(*more: Rpc[Any, Any]) -> App:
         edge_routes.SHORT_WAYS,
     )
 
+    served: App = _with_page(front) if settings.api_page else front
+
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             bus.start()
             try:
-                await front(scope, receive, send)
+                await served(scope, receive, send)
             finally:
                 await bus.stop()
         else:
-            await front(scope, receive, send)
+            await served(scope, receive, send)
 
     return app
+
+
+def _with_page(front: App) -> App:
+    try:
+        return ApiPage(front, _ROOT / "openapi.json", _ROOT / _SWAGGER_UI)
+    except FileNotFoundError:
+        sys.exit("EDGE_API_PAGE needs a checkout in which `make setup` has run.")
 
 
 def public_routes() -> list[Rpc[Any, Any]]:

@@ -85,6 +85,9 @@ class EdgeSettings(Section):
     usage_seconds: float = Field(default=10, gt=0)
     """How often the usage of keys is handed to ApiKeyService."""
 
+    api_page: bool = False
+    """For development: serve a page at /docs that shows the API and can call it."""
+
     body_seconds: float = Field(default=10, gt=0)
     """How long a client may take to send its body."""
     unreachable_seconds: float = Field(default=1.5, gt=0)

@@ -26,8 +26,11 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def live_stack() -> Iterator[RunningStack]:
-    """The platform as it is deployed, one for the whole run. Do not kill its processes."""
-    with running_stack() as stack:
+    """The platform as it is deployed, one for the whole run. Do not kill its processes.
+
+    Its edge shows the page of the API too, which is for development.
+    """
+    with running_stack(environment={"EDGE_API_PAGE": "true"}) as stack:
         yield stack
         assert UNDECLARED not in stack.log("handlers"), "a handler broke its contract"
 
