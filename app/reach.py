@@ -53,9 +53,9 @@ def reach_of(handler: Callable[..., Any]) -> Reach:
 
 
 def package_of(handler: Callable[..., Any]) -> str:
-    """The package that the handler belongs to; its own module where it is no component's."""
+    """The package that the handler belongs to: its component's, or the whole edge."""
     module = str(handler.__module__)
-    return module.split(".handlers")[0] if ".handlers" in module else module
+    return "edge" if module.startswith("edge.") else module.split(".handlers")[0]
 
 
 def _function(found: object) -> tuple[FunctionType | None, object]:
@@ -102,8 +102,7 @@ class _Names:
         self._locals: dict[str, object] = {}
         local = function.__code__.co_varnames
         self._unknown = frozenset(local)
-        for name, annotation in inspect.get_annotations(function).items():
-            self._locals[name] = _Instance(self._evaluated(annotation))
+        self._locals |= _annotated(function)
         for part in parts:
             if isinstance(part, ast.Assign) and isinstance(part.targets[0], ast.Name):
                 made = self._made(part.value)
@@ -122,9 +121,6 @@ class _Names:
             holder = self.find(node.value)
             return None if holder is None else _attribute(holder, node.attr)
         return None
-
-    def _evaluated(self, annotation: object) -> object:
-        return self._globals.get(annotation) if isinstance(annotation, str) else annotation
 
     def _made(self, value: ast.expr) -> object:
         """The instance that `Class(...)` or `await Class.make(...)` gives."""
@@ -145,13 +141,36 @@ class _Instance:
         self.kind = kind
 
 
+def _annotated(function: FunctionType) -> dict[str, _Instance]:
+    """The parameters of a function by their annotations."""
+    named = function.__globals__
+    return {
+        name: _Instance(named.get(kind) if isinstance(kind, str) else kind)
+        for name, kind in inspect.get_annotations(function).items()
+    }
+
+
+def _kept(kind: object, name: str) -> _Instance | None:
+    """What an object keeps under a name: the parameter that its constructor puts there."""
+    init = getattr(kind, "__init__", None)
+    node = _node_of(init) if isinstance(init, FunctionType) else None
+    if node is None or not isinstance(init, FunctionType):
+        return None
+    for part in ast.walk(node):
+        if isinstance(part, ast.Assign) and isinstance(part.value, ast.Name):
+            target = part.targets[0]
+            if isinstance(target, ast.Attribute) and target.attr == name:
+                return _annotated(init).get(part.value.id)
+    return None
+
+
 def _attribute(holder: object, name: str) -> object:
     """The attribute as Python would bind it, without running a property."""
     kind = holder.kind if isinstance(holder, _Instance) else holder
     try:
         found = inspect.getattr_static(kind, name)
     except AttributeError:
-        return None
+        return _kept(kind, name) if isinstance(holder, _Instance) else None
     if isinstance(found, classmethod | staticmethod):
         inner: Any = cast("Any", found).__func__
         return MethodType(inner, kind) if isinstance(found, classmethod) else inner

@@ -80,7 +80,11 @@ class DevStack:
             handlers_were_at=were_at if were_at != ports.get(HANDLERS) else None,
             inherited=self.directory.inherited,
             local_model=choice.model is Model.LOCAL,
-            environment={"EDGE_DRAIN_SECONDS": _DRAIN_SECONDS, **choice.environment},
+            environment={
+                "EDGE_DRAIN_SECONDS": _DRAIN_SECONDS,
+                "EDGE_API_PAGE": "true",
+                **choice.environment,
+            },
         )
 
 

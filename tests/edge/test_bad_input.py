@@ -119,6 +119,7 @@ async def test_bad_input_is_refused_in_the_envelope_and_never_echoed(
     error = answer.json()["error"]
     assert (error["code"], error["details"]["reason"]) == (bad.reason.code, bad.reason.word)
     assert MARK not in answer.text.replace('"wombats"', "").replace('"wombat"', "")
+    assert "granian" not in str(answer.headers)
     if bad.by_front and not front.is_edge:
         assert answer.status_code == bad.reason.code.http_status
         return
