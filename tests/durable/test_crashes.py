@@ -230,15 +230,13 @@ async def test_a_client_that_goes_away_frees_its_stream(alice: User, stack: Runn
         lines = answer.text.splitlines()
         return float(next(line.split()[1] for line in lines if line.startswith("edge_streams ")))
 
-    before = await open_streams()
+    async def are_open(streams: int) -> None:
+        async def reached() -> bool:
+            return await open_streams() == streams
+
+        await stack.wait_until(reached)
+
+    await are_open(0)  # those of earlier tests are gone, too
     async with thread.stream(), thread.stream():
-
-        async def both_open() -> bool:
-            return await open_streams() == before + 2
-
-        await stack.wait_until(both_open)
-
-    async def both_gone() -> bool:
-        return await open_streams() == before
-
-    await stack.wait_until(both_gone)
+        await are_open(2)
+    await are_open(0)
