@@ -140,7 +140,8 @@ def _advice_at_work(invocation: dict[str, Any]) -> str:
     identity = invocation["id"]
     match invocation["status"]:
         case "paused":
-            return f"Restate gave up. After a fix: restate invocations resume {identity}"
+            why = "after too many failures" if invocation.get("last_failure") else "by an operator"
+            return f"It was paused {why}. It goes on with: restate invocations resume {identity}"
         case "backing-off":
             return (
                 f"Restate tries again at {moment(invocation.get('next_retry_at', ''))}; at once "

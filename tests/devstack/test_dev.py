@@ -15,7 +15,9 @@ from devstack.openrouter.control import OpenRouterControl
 from devstack.openrouter.messages import Answer
 from devstack.processes import wait_until
 from tests.support.dev import READY_SECONDS, Dev, members, resident_megabytes, taken
+from tests.support.repository import ROOT
 
+SHELL = re.compile(r"^```sh\n(.*?)^```$", re.M | re.S)
 CURL = re.compile(r"^  (KEY=.*|curl .*)$", re.M)
 # What was measured on an idle machine is 4 s and 510 MB; a loaded one takes longer.
 READY_WITHIN_SECONDS, MEGABYTES = 45, 600
@@ -128,14 +130,33 @@ def test_killed_with_9_it_leaves_nothing_and_goes_on_where_it_was(tmp_path: Path
         dev.stop()
 
 
-def test_every_printed_call_runs_as_printed(dev: Dev) -> None:
-    lines = CURL.findall(dev.output)
-    assert sum(line.startswith("curl") for line in lines) >= 6
+def run_as_a_person_would(lines: list[str]) -> None:
+    """Run lines of shell one after the other; a call that is refused fails."""
     done = subprocess.run(
-        ("bash", "-euc", "\n".join(line.replace("curl ", "curl --fail ", 1) for line in lines)),
+        (
+            "bash",
+            "-euc",
+            "\n".join(re.sub("^curl ", "curl --fail-with-body ", each) for each in lines),
+        ),
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_printed_call_runs_as_printed(dev: Dev) -> None:
+    lines = CURL.findall(dev.output)
+    assert sum(line.startswith("curl") for line in lines) >= 6
+    run_as_a_person_would(lines)
     httpx.delete(f"{dev.description['local_cloud_url']}/faults", trust_env=False)
+
+
+def test_every_call_of_the_readme_runs_as_printed(dev: Dev) -> None:
+    text = (ROOT / "README.md").read_text()
+    text = text.replace("http://127.0.0.1:8000", dev.description["base_url"])
+    text = text.replace(".data/", f"{dev.data}/")
+    blocks = [block for block in SHELL.findall(text) if "curl" in block]
+    lines = [line for block in blocks for line in block.splitlines()]
+    assert sum(line.startswith("curl") for line in lines) >= 5
+    run_as_a_person_would(lines)
