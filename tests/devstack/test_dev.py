@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 from pathlib import Path
@@ -13,7 +14,7 @@ import httpx
 
 from devstack.openrouter.control import OpenRouterControl
 from devstack.openrouter.messages import Answer
-from devstack.processes import wait_until
+from devstack.processes import port_is_free, wait_until
 from tests.support.dev import READY_SECONDS, Dev, members, resident_megabytes, taken
 from tests.support.repository import ROOT
 
@@ -110,7 +111,12 @@ def test_killed_with_9_it_leaves_nothing_and_goes_on_where_it_was(tmp_path: Path
         before = dev.description
         dev.send(signal.SIGKILL)
         dev.ready_file.unlink()
-        dev.start()
+        # Restate knows the handlers at a port that a stranger has taken when they come back.
+        port = int(before["handlers_url"].rpartition(":")[2])
+        assert wait_until(lambda: port_is_free(port), READY_SECONDS)
+        with socket.create_server(("127.0.0.1", port)):
+            dev.start()
+        assert dev.description["handlers_url"] != before["handlers_url"]
         assert not members(before["pids"])
         assert dev.description["base_url"] == before["base_url"]
         assert dev.description["secret_key"] == before["secret_key"]
