@@ -31,12 +31,29 @@ FORMAT = 1
 NEEDED_BYTES = 500_000_000
 # How long the remains of a stack that was killed may take to end.
 REMAINS_SECONDS = 10
+_MOMENT_SECONDS = 0.3
 
 
 def default_path() -> Path:
     """`.data` of the checkout this code is in, else of the current folder."""
     root = Path(__file__).parents[1]
     return (root if (root / "pyproject.toml").exists() else Path()) / ".data"
+
+
+def stack_in(path: Path) -> dict[str, Any]:
+    """What the stack that runs in a data directory says about itself; empty when none runs."""
+    try:
+        descriptor = os.open(path / "owner.lock", os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return {}
+    try:
+        # A stack that was killed leaves its file behind, but not its lock.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _read(path / "stack.json")
+    finally:
+        os.close(descriptor)
+    return {}
 
 
 class DataDirectory:
@@ -126,7 +143,8 @@ class DataDirectory:
         return marker
 
     def _take_locks(self) -> None:
-        if not self._lock("owner.lock"):
+        # Who only looks whether a stack runs holds the lock for a moment, too.
+        if not wait_until(lambda: self._lock("owner.lock"), _MOMENT_SECONDS):
             owner = (self.path / "owner.lock").read_text()
             raise ProcessError(
                 f"A stack runs in {self.path} already (process {owner}). Use that one, stop it "

@@ -5,7 +5,6 @@ platform elsewhere is named with --url, its key comes from YOCASO_API_KEY (never
 which everybody on the machine could read), and operators add --admin-url.
 """
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import click
 
 from devstack.cli.output import CommandError, UnreachableError
-from devstack.data_directory import default_path
+from devstack.data_directory import default_path, stack_in
 
 KEY_VARIABLE = "YOCASO_API_KEY"
 P = ParamSpec("P")
@@ -47,7 +46,7 @@ def connect(url: str, admin_url: str, data_path: Path) -> Connection:
     if url:
         key = os.environ.get(KEY_VARIABLE, "")
         return Connection(url.rstrip("/"), key, admin_url.rstrip("/"), None, {})
-    stack = running_stack(data_path)
+    stack = stack_in(data_path)
     if not stack:
         raise UnreachableError(
             f"No stack runs in {data_path.absolute()}. Start one with `yocaso dev`, or name where "
@@ -60,14 +59,6 @@ def connect(url: str, admin_url: str, data_path: Path) -> Connection:
         data_path.absolute(),
         stack,
     )
-
-
-def running_stack(data_path: Path) -> dict[str, Any]:
-    """What the stack in a data directory says about itself; empty when none runs there."""
-    try:
-        return dict(json.loads((data_path / "stack.json").read_text(encoding="utf-8")))
-    except (OSError, ValueError):
-        return {}
 
 
 def require_key(connection: Connection) -> Connection:

@@ -19,6 +19,7 @@ from devstack.dev import DevOptions, DevStack, RunningDevStack
 from devstack.processes import ProcessError
 
 PORT = 8000
+_SAME_PRESS_SECONDS = 0.5
 
 
 class _StopError(BaseException):
@@ -77,16 +78,19 @@ def _listen_to_signals() -> None:
         signal.signal(number, _stop)
 
 
-def _stop(number: int, _frame: FrameType | None) -> None:
-    # The first signal is taken once; a second one ends us at once, and then the reaper the rest.
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    first = time.monotonic()
+
+    def end_now(_number: int, _frame: FrameType | None) -> None:
+        # A terminal and `make` may both pass on what was pressed once.
+        if time.monotonic() - first > _SAME_PRESS_SECONDS:
+            # Without a word: the reaper ends what was started.
+            os._exit(1)
+
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, _end_now)
+        signal.signal(each, end_now)
     click.echo("\nStopping; once more ends everything at once.", err=True)
     raise _StopError
-
-
-def _end_now(_number: int, _frame: FrameType | None) -> None:
-    os._exit(1)
 
 
 def banner(running: RunningDevStack) -> str:

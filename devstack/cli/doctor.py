@@ -16,10 +16,10 @@ import httpx
 
 from devstack import local_model, restate
 from devstack.cli.admin import Admin
-from devstack.cli.connection import running_stack, which_data
+from devstack.cli.connection import which_data
 from devstack.cli.output import FAILED, json_option, mark, printable, write_json
 from devstack.client import AwayError, Client
-from devstack.data_directory import NEEDED_BYTES
+from devstack.data_directory import NEEDED_BYTES, stack_in
 from devstack.processes import ProcessError
 from errors import RpcError
 
@@ -106,7 +106,7 @@ def _memory() -> Check:
 
 def stack(data_path: Path) -> Iterator[Check]:
     """Whether the stack in the data directory runs and fits together."""
-    known = running_stack(data_path)
+    known = stack_in(data_path)
     if not known:
         yield Check("stack", "warning", f"none runs in {data_path.absolute()}", "yocaso dev")
         return

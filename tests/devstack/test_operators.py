@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -195,6 +196,12 @@ def test_the_doctor_finds_a_part_that_is_down(dev: Dev) -> None:
         lambda: dev.description["pids"]["local-cloud"] not in (None, pids["local-cloud"]),
         READY_SECONDS,
     )
+
+
+def test_a_stack_that_was_killed_is_not_taken_for_one_that_runs(dev: Dev, tmp_path: Path) -> None:
+    shutil.copy(dev.data / "stack.json", tmp_path)
+    (tmp_path / "owner.lock").write_text(str(dev.pid))
+    assert CliRunner().invoke(main, ("threads", "--data", str(tmp_path))).exit_code == 3
 
 
 def test_the_doctor_says_how_to_start_a_stack(tmp_path: Path) -> None:
