@@ -70,13 +70,20 @@ async def test_every_answer_to_generated_calls_is_declared(
     assert report["test_cases"]["generated"] >= cases
     assert report["operations"]["tested"] == len(PATHS) - len(STREAMS)
     for name, length in told.items():
-        assert '"level":"ERROR"' not in live_stack.log(name)[length:]
+        assert errors_in(live_stack.log(name)[length:]) == []
+
+
+def errors_in(log: str) -> list[str]:
+    """The lines that tell of a mistake of ours."""
+    lines = [line for line in log.splitlines() if line.startswith("{")]
+    return [line for line in lines if json.loads(line)["level"] in ("error", "critical")]
 
 
 def schemathesis(base_url: str, folder: Path, cases: int) -> tuple[str, ...]:
     """The command; about `cases` calls, spread over the methods."""
     methods = len(PATHS) - len(STREAMS)
-    each = max(cases // methods - EDGES_OF_SCHEMAS, 10)
+    # A quarter more, because a method with few fields has fewer different calls than are wanted.
+    each = max(cases * 5 // 4 // methods - EDGES_OF_SCHEMAS, 10)
     streams = (part for path in STREAMS for part in ("--exclude-path", path))
     return (
         str(Path(sys.executable).with_name("schemathesis")), "run", str(ROOT / "openapi.json"),
