@@ -15,7 +15,8 @@ import click
 import httpx
 
 from devstack import local_model
-from devstack.client import Anew, AwayError, Client, Follower, Lost, Said, Settled, Update, follow
+from devstack.client import AwayError, Client
+from devstack.follower import Anew, Follower, Lost, Said, Settled, Update, follow
 from devstack.keys import SecretKey
 from devstack.processes import ProcessError
 from devstack.stack import HANDLERS, Stack, StackOptions

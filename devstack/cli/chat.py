@@ -15,7 +15,8 @@ import click
 from devstack.cli.connection import Connection, connected, require_key
 from devstack.cli.output import FAILED, INTERRUPTED, RefusedError, UnreachableError, printable
 from devstack.cli.screen import JsonScreen, Screen
-from devstack.client import AwayError, Client, Follower, Settled, follow
+from devstack.client import AwayError, Client
+from devstack.follower import Follower, Settled, follow
 from errors import RpcError
 
 _SHOWN = 10

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from devstack.cli.output import colour, printable
-from devstack.client import Anew, Lost, Said, Settled, Update
+from devstack.follower import Anew, Lost, Said, Settled, Update
 
 
 class Screen:

@@ -5,7 +5,8 @@ from typing import Any, cast
 
 import pytest
 
-from devstack.client import AwayError, Client, Event, Follower, Said, Settled, Update
+from devstack.client import AwayError, Client, Event
+from devstack.follower import Follower, Said, Settled, Update
 from errors import Code, Reason, RpcError
 
 GONE = Reason("thread.not_found", Code.NOT_FOUND, "Gone.")
