@@ -12,7 +12,7 @@ from tests.support.stack import RunningStack
 pytestmark = pytest.mark.anyio
 
 # As conftest sets them; a test waits for the sum and is generous beyond it.
-DEADLINE_AND_GRACE = 8 + 1
+DEADLINE_AND_GRACE = 6 + 1
 CANCEL_GRACE = 1
 
 # Alive for longer than any deadline here.
@@ -118,6 +118,21 @@ async def test_a_run_that_an_operator_took_away_is_settled_and_the_queue_goes_on
     assert lost["error"] == run["error"]
     (call,) = await model.wait(call=0, call_closed=True) and await calls_about(model, text)
     assert call.closed_by_client  # the stream that nobody reads was given up
+
+
+async def test_a_model_that_speaks_for_ever_is_cut_at_the_deadline_of_the_run(
+    model: OpenRouterControl, alice: User
+) -> None:
+    thread = await alice.create()
+    await model.script(TRICKLE, contains="for ever")
+    run = await thread.ask("for ever")
+    failed(run, "DEADLINE_EXCEEDED", "model.timed_out")
+    assert run["attempts"] == 1
+    (call,) = await model.wait(call_closed=True)
+    assert call.closed_by_client
+    answer = (await thread.state())["messages"][-1]
+    assert answer["partial"]
+    assert call.text_sent.startswith(answer["content"])
 
 
 async def test_a_run_that_is_resumed_after_it_was_settled_changes_nothing(
