@@ -1,6 +1,10 @@
 """Fixtures of the whole test run. Stacks are started once and shared; see `support/stack.py`."""
 
-from collections.abc import Iterator
+import asyncio
+import functools
+import inspect
+from collections.abc import Generator, Iterator
+from typing import Any
 
 import hypothesis
 import pytest
@@ -16,6 +20,28 @@ hypothesis.settings.load_profile("tests")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How many generated calls the contract is tried with; `make soak` asks for more."""
     parser.addoption("--cases", type=int, default=2_000)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Fail an asynchronous test that waits for ever at the line where it waits, a little before
+    pytest-timeout would, which cannot see where."""
+    test = pyfuncitem.obj
+    if not inspect.iscoroutinefunction(test):
+        return (yield)
+    marker = pyfuncitem.get_closest_marker("timeout")
+    seconds = float(marker.args[0] if marker else pyfuncitem.config.getini("timeout")) - 5
+
+    @functools.wraps(test)
+    async def bounded(*args: Any, **kwargs: Any) -> None:
+        async with asyncio.timeout(seconds):
+            await test(*args, **kwargs)
+
+    pyfuncitem.obj = bounded
+    try:
+        return (yield)
+    finally:
+        pyfuncitem.obj = test
 
 
 @pytest.fixture(scope="session")
