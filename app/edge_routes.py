@@ -31,6 +31,10 @@ SERVED_BY_EDGE = {**_EVENTS, **_API_KEYS}
 # The routes whose gateway method is one decided call, and the call's target.
 SHORT_WAYS = {
     llm.list_threads: ShortWay(conversation_manager.list_threads, targets.list_threads),
+    llm.update_settings: ShortWay(conversation.update_settings, targets.update_settings),
+    llm.update_generation_config: ShortWay(
+        conversation.update_generation_config, targets.update_generation_config
+    ),
     llm.send_message: ShortWay(conversation.send_message, targets.send_message),
     llm.conversation_state: ShortWay(conversation.get_state, targets.conversation_state),
     llm.list_messages: ShortWay(conversation.list_messages, targets.list_messages),

@@ -91,6 +91,27 @@ class Ledger:
             self.head.tail = []
         return sequence
 
+    async def void(self, pending: PendingRun) -> list[str]:
+        """Take the messages of a run out of the thread; their ids, oldest first.
+
+        Reads the page of its question and those since its start, however long the thread is.
+        """
+        last = self.head.last_sequence
+        asked = page_of(pending.turn)
+        since = range(page_of(pending.first), page_of(last) + 1) if pending.first else range(0)
+        found: list[str] = []
+        for number in sorted({asked, *since}):
+            full = number < last // PAGE_SIZE
+            page = await LOG.of(number).get(self._ctx) if full else None
+            entries = page.entries if page is not None else self.head.tail
+            brought = [e for e in entries if _brought_by(e, pending.run.run_id)]
+            for entry in brought:
+                entry.void = True
+                found.append(entry.event.message_id)
+            if page is not None and brought:
+                LOG.of(number).set(self._ctx, page)
+        return found
+
     def save(self) -> None:
         """Write the head."""
         HEAD.set(self._ctx, self.head)
@@ -105,6 +126,11 @@ class Ledger:
         CONTENT.of(entry.event.sequence).set(self._ctx, Content(text=message.content))
         entry.spilled_bytes = size
         entry.event.message = message.model_copy(update={"content": ""})
+
+
+def _brought_by(entry: Entry, run_id: str) -> bool:
+    event = entry.event
+    return event.run_id == run_id and event.message is not None and not entry.void
 
 
 def pending_run(head: Head, run_id: str) -> PendingRun | None:

@@ -9,6 +9,7 @@ from actors.conversation import log, turn
 from actors.conversation.contract import check_run
 from actors.conversation.contract.entry import (
     MESSAGE_COMPLETED,
+    MESSAGE_ROLLED_BACK,
     RUN_CANCELLED,
     RUN_COMPLETED,
     RUN_FAILED,
@@ -86,7 +87,7 @@ class Lifecycle:
         """The active run has its place among the streams."""
         pending.run.started_at = at
         pending.run.attempts = 1
-        ledger.append(
+        pending.first = ledger.append(
             RUN_STARTED,
             at,
             run_id=pending.run.run_id,
@@ -100,7 +101,16 @@ class Lifecycle:
         request = generation.RunRequest(conversation=ctx.key(), work=work)
         send(ctx, generation.run, request, key=pending.run.run_id)
 
-    def settle(
+    def stop(self, ctx: ObjectContext, pending: PendingRun, reason: str) -> None:
+        """Ask the workflow of the active run to end; the watchdog settles it if that is silent."""
+        if pending.run.cancel_requested:
+            return
+        pending.run.cancel_requested = True
+        stop = generation.StopRequest(reason=reason)
+        send(ctx, generation.stop, stop, key=pending.run.run_id)
+        self._watch_cancel(ctx, pending.run.run_id)
+
+    async def settle(
         self,
         ctx: ObjectContext,
         ledger: Ledger,
@@ -123,6 +133,9 @@ class Lifecycle:
             reason=report.reason,
         )
         settled = _settled(run, report, at)
+        if pending.roll_back:
+            settled.rolled_back = True
+            await _roll_back(ledger, pending, at)
         ledger.keep(settled)
         usage = report.usage
         head.totals = turn.added(
@@ -138,16 +151,6 @@ class Lifecycle:
                 self.make_active(ctx, ledger, following, at)
                 self.hand_over(ctx, following, None)
         return settled
-
-    def watch_cancel(self, ctx: ObjectContext, run_id: str) -> None:
-        """Settle a cancel that the workflow does not answer."""
-        send(
-            ctx,
-            check_run,
-            CheckRunRequest(cancelled_run_id=run_id),
-            key=ctx.key(),
-            delay=self._settings.cancel_grace,
-        )
 
     def watch_again(self, ctx: ObjectContext, ledger: Ledger, at: datetime) -> None:
         """Keep one reminder outstanding while a run is active, none otherwise."""
@@ -188,6 +191,26 @@ class Lifecycle:
         ledger.head.watchdog_at = due
         delay = max(due - at, timedelta(0)) + _AFTER
         send(ctx, check_run, CheckRunRequest(), key=ctx.key(), delay=delay)
+
+    def _watch_cancel(self, ctx: ObjectContext, run_id: str) -> None:
+        send(
+            ctx,
+            check_run,
+            CheckRunRequest(cancelled_run_id=run_id),
+            key=ctx.key(),
+            delay=self._settings.cancel_grace,
+        )
+
+
+async def _roll_back(ledger: Ledger, pending: PendingRun, at: datetime) -> None:
+    for message_id in await ledger.void(pending):
+        ledger.append(
+            MESSAGE_ROLLED_BACK,
+            at,
+            run_id=pending.run.run_id,
+            message_id=message_id,
+            turn=pending.turn,
+        )
 
 
 def _settled(run: Run, report: FinishRunRequest, at: datetime) -> Run:

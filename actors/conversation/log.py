@@ -51,7 +51,7 @@ async def latest_of_turn(ctx: ReadContext, head: Head, turn: int, wanted: int) -
     while page >= 0:
         first = max(page - _wave(wanted) + 1, 0)
         entries = await _entries(ctx, head, first, page)
-        found += [entry for entry in entries if brings_message(entry) and entry.turn <= turn]
+        found += [entry for entry in entries if stands(entry) and entry.turn <= turn]
         found = sorted(found, key=turn_order, reverse=True)[:wanted]
         # What stands further down belongs to turns before its own sequence.
         if len(found) == wanted and found[-1].turn > first * PAGE_SIZE:
@@ -90,6 +90,11 @@ async def with_contents(ctx: ReadContext, entries: list[Entry]) -> list[Entry]:
 def brings_message(entry: Entry) -> bool:
     """Whether the entry holds a message of the thread."""
     return entry.event.message is not None
+
+
+def stands(entry: Entry) -> bool:
+    """Whether the entry holds a message that is still a part of the thread."""
+    return brings_message(entry) and not entry.void
 
 
 def message_of(entry: Entry) -> ChatMessage:

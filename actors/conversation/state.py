@@ -4,7 +4,12 @@ from pydantic import Field
 
 from actors.conversation.contract.entry import Event
 from actors.conversation.contract.run import Run
-from actors.conversation.contract.thread import GenerationConfig, OpenRequest, Settings
+from actors.conversation.contract.thread import (
+    GenerationConfig,
+    InterruptPolicy,
+    OpenRequest,
+    Settings,
+)
 from chassis.message import Int64, Message, Timestamp, UInt32
 from chassis.state import StateKey
 
@@ -14,12 +19,18 @@ class PendingRun(Message):
 
     turn: the sequence of the message that it answers.
     answer_message_id: of the answer to come; the record has it once there is one.
+    first: the sequence of its `run.started`, below which it brought no entry but its question.
+    policy: how its message came.
+    roll_back: when it ends, its messages leave the context.
     """
 
     run: Run
     turn: UInt32 = 0
     answer_message_id: str = ""
     deadline: Timestamp | None = None
+    first: UInt32 = 0
+    policy: InterruptPolicy = InterruptPolicy.INTERRUPT_POLICY_UNSPECIFIED
+    roll_back: bool = False
 
 
 class Totals(Message):
@@ -36,11 +47,13 @@ class Entry(Message):
     turn: the sequence of the user's message that this entry belongs to; context is ordered by it,
         because a queued message stands in the log before the answers to those ahead of it.
     spilled_bytes: the size of a content that is under a key of its own, 0 for one that is here.
+    void: its message was rolled back and is no part of the thread any more. The event stays.
     """
 
     event: Event
     turn: UInt32 = 0
     spilled_bytes: UInt32 = 0
+    void: bool = False
 
 
 class Head(Message):
@@ -70,7 +83,7 @@ class Head(Message):
 
 
 class Page(Message):
-    """A full page of the log; never written again."""
+    """A full page of the log; written again only when a message in it is rolled back."""
 
     entries: list[Entry] = Field(default_factory=list[Entry])
 

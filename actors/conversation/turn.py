@@ -1,13 +1,11 @@
-"""What the model sees of a thread, and how settings of different width combine."""
+"""What the model sees of a thread, and what its runs used."""
 
 from decimal import Decimal
 
 from actors.conversation.contract.entry import Role
 from actors.conversation.contract.run import ContextMessage
-from actors.conversation.contract.thread import GenerationConfig
 from actors.conversation.log import message_of, turn_order
 from actors.conversation.state import Entry, Totals
-from chassis.message import Message
 
 
 def context_of(entries: list[Entry], system_prompt: str) -> list[ContextMessage]:
@@ -18,19 +16,6 @@ def context_of(entries: list[Entry], system_prompt: str) -> list[ContextMessage]
         ContextMessage(role=message.role, content=message.content, parts=message.parts)
         for message in map(message_of, ordered)
     ]
-
-
-def merged(wide: GenerationConfig | None, narrow: GenerationConfig | None) -> GenerationConfig:
-    """The narrower config over the wider one, field by field; empty fields leave the wider."""
-    values = {**_set_fields(wide), **_set_fields(narrow)}
-    return GenerationConfig.model_validate(values)
-
-
-def _set_fields(message: Message | None) -> dict[str, object]:
-    if message is None:
-        return {}
-    values = {name: getattr(message, name) for name in type(message).model_fields}
-    return {name: value for name, value in values.items() if value not in (None, "", [])}
 
 
 def added(totals: Totals, prompt: int, completion: int, cost_usd: str) -> Totals:

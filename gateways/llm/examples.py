@@ -17,7 +17,15 @@ from actors.conversation.contract.run import (
     RunStatus,
     SendMessageResponse,
 )
-from actors.conversation.contract.thread import GenerationConfig, Settings, State, ThreadStatus
+from actors.conversation.contract.thread import (
+    GenerationConfig,
+    InterruptPolicy,
+    Settings,
+    State,
+    ThreadStatus,
+    UpdateGenerationConfigResponse,
+    UpdateSettingsResponse,
+)
 from actors.conversation_manager.contract import ListRequest, ListResponse, Thread
 from chassis.rpc import Example, Rpc
 from gateways.llm import contract
@@ -107,6 +115,27 @@ EXAMPLES: dict[Rpc[Any, Any], Example] = {
             metadata={"source": "ios"},
         ),
         contract.CreateThreadResponse(conversation_key=_KEY, name="Lisbon", created_at=_AT),
+    ),
+    contract.update_settings: Example(
+        contract.PublicUpdateSettingsRequest(
+            conversation_key=_KEY,
+            settings=Settings(interrupt_policy=InterruptPolicy.INTERRUPT),
+            clear=["keep_last"],
+        ),
+        UpdateSettingsResponse(
+            settings=Settings(
+                system_prompt="You are a travel guide. Be brief.",
+                interrupt_policy=InterruptPolicy.INTERRUPT,
+            )
+        ),
+    ),
+    contract.update_generation_config: Example(
+        contract.PublicUpdateGenerationConfigRequest(
+            conversation_key=_KEY, generation_config=GenerationConfig(temperature=0.7)
+        ),
+        UpdateGenerationConfigResponse(
+            generation_config=GenerationConfig(model=_MODEL, temperature=0.7)
+        ),
     ),
     contract.send_message: Example(
         contract.PublicSendMessageRequest(

@@ -9,7 +9,12 @@ from actors.conversation.contract.run import (
     Run,
     SendMessageResponse,
 )
-from actors.conversation.contract.thread import OpenRequest, State
+from actors.conversation.contract.thread import (
+    OpenRequest,
+    State,
+    UpdateGenerationConfigResponse,
+    UpdateSettingsResponse,
+)
 from actors.conversation_manager import contract as manager
 from actors.conversation_manager.contract import (
     ListRequest,
@@ -68,6 +73,28 @@ class LLMGateway:
             conversation_key=key, name=opened.name, created_at=opened.created_at
         )
 
+    @implements(contract.update_settings)
+    async def update_settings(
+        self, ctx: Context, request: contract.PublicUpdateSettingsRequest
+    ) -> UpdateSettingsResponse:
+        """Change some of a thread's settings.
+
+        What is left out stays as it is; `clear` names what goes back to the platform's default.
+        The change holds from the next run on.
+        """
+        return await make(ctx, targets.update_settings(_caller(ctx), request))
+
+    @implements(contract.update_generation_config)
+    async def update_generation_config(
+        self, ctx: Context, request: contract.PublicUpdateGenerationConfigRequest
+    ) -> UpdateGenerationConfigResponse:
+        """Change how a thread's answers are generated.
+
+        What is left out stays as it is; `clear` names what goes back to the platform's default.
+        The change holds for messages that are sent from now on.
+        """
+        return await make(ctx, targets.update_generation_config(_caller(ctx), request))
+
     @implements(contract.send_message)
     async def send_message(
         self, ctx: Context, request: contract.PublicSendMessageRequest
@@ -75,9 +102,10 @@ class LLMGateway:
         """Append a message and start a run that answers it.
 
         The answer comes at once, with the run's id; read what the model says with pull-events,
-        stream-events or conversation-state. While another run of the thread is active the
-        message waits (`QUEUED`); at most 100 wait. A repeated `client_message_id` answers the
-        run that it started before.
+        stream-events or conversation-state. What happens while another run of the thread is
+        active is the interrupt policy of the message, or else of the thread: it waits
+        (`QUEUED`; at most 100 wait), is refused, or ends that run. A repeated
+        `client_message_id` answers the run that it started before.
         """
         return await make(ctx, targets.send_message(_caller(ctx), request))
 

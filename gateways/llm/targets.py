@@ -17,7 +17,14 @@ from actors.conversation.contract.run import (
     SendMessageResponse,
     UserMessage,
 )
-from actors.conversation.contract.thread import GetStateRequest, State
+from actors.conversation.contract.thread import (
+    GetStateRequest,
+    State,
+    UpdateGenerationConfigRequest,
+    UpdateGenerationConfigResponse,
+    UpdateSettingsRequest,
+    UpdateSettingsResponse,
+)
 from actors.conversation_manager import contract as manager
 from actors.conversation_manager.contract import ListRequest, ListResponse
 from chassis.calls import Call
@@ -39,8 +46,28 @@ def send_message(
         user_message=UserMessage(role=said.role, content=said.content, parts=said.parts),
         client_message_id=request.client_message_id,
         generation_config=request.generation_config,
+        interrupt_policy=request.interrupt_policy,
     )
     return Call(conversation.send_message, sent, caller.key(request.conversation_key))
+
+
+def update_settings(
+    caller: Caller, request: contract.PublicUpdateSettingsRequest
+) -> Call[UpdateSettingsRequest, UpdateSettingsResponse]:
+    """The user's own thread."""
+    asked = UpdateSettingsRequest(settings=request.settings, clear=request.clear)
+    return Call(conversation.update_settings, asked, caller.key(request.conversation_key))
+
+
+def update_generation_config(
+    caller: Caller, request: contract.PublicUpdateGenerationConfigRequest
+) -> Call[UpdateGenerationConfigRequest, UpdateGenerationConfigResponse]:
+    """The user's own thread."""
+    asked = UpdateGenerationConfigRequest(
+        generation_config=request.generation_config, clear=request.clear
+    )
+    key = caller.key(request.conversation_key)
+    return Call(conversation.update_generation_config, asked, key)
 
 
 def conversation_state(

@@ -125,7 +125,7 @@ def error_answers(rpc: Rpc[Any, Any]) -> list[list[str]]:
 
 
 # What a developer adds for a new method, as (file, below this text, added).
-CONTRACT = "gateways/llm/contract.py"
+CONTRACT = "gateways/llm/contract/__init__.py"
 HANDLERS = "gateways/llm/handlers.py"
 NEW_RPC = """\
 GREETING_REFUSED = Reason("greeting.refused", Code.FAILED_PRECONDITION, "We do not greet today.")
@@ -172,7 +172,8 @@ def scratch(tmp_path: Path) -> Path:
     contract = folder / CONTRACT
     contract.write_text(contract.read_text().replace(
         "from chassis.retries import REQUEST\n",
-        "from chassis.retries import REQUEST\nfrom errors import Code, Reason\n",
+        "from chassis.message import Message\nfrom chassis.retries import REQUEST\n"
+        "from errors import Code, Reason\n",
     ))  # fmt: skip
     change(contract, "list_models = component.public(", NEW_RPC)
     change(folder / HANDLERS, "    @implements(contract.list_models)", NEW_HANDLER)

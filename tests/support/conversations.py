@@ -28,10 +28,13 @@ from actors.conversation.contract.run import (
 from actors.conversation.contract.thread import (
     GenerationConfig,
     GetStateRequest,
+    InterruptPolicy,
     OpenRequest,
     OpenResponse,
     Settings,
     State,
+    UpdateGenerationConfigRequest,
+    UpdateSettingsRequest,
 )
 from actors.conversation.handlers.reads import Reads
 from actors.conversation.handlers.reports import Reports
@@ -126,13 +129,36 @@ class Conversation:
         return await self.platform.call(contract.open_thread, request, key=self.key)
 
     async def send(
-        self, text: str = "hello", id: str = "", config: GenerationConfig | None = None
+        self,
+        text: str = "hello",
+        id: str = "",
+        config: GenerationConfig | None = None,
+        policy: InterruptPolicy = InterruptPolicy.INTERRUPT_POLICY_UNSPECIFIED,
     ) -> SendMessageResponse:
         """Say something."""
         request = SendMessageRequest(
-            user_message=UserMessage(content=text), client_message_id=id, generation_config=config
+            user_message=UserMessage(content=text),
+            client_message_id=id,
+            generation_config=config,
+            interrupt_policy=policy,
         )
         return await self.platform.call(contract.send_message, request, key=self.key)
+
+    async def update_settings(self, settings: Settings, *clear: str) -> Settings:
+        """Change some settings; what they are then."""
+        request = UpdateSettingsRequest(settings=settings, clear=list(clear))
+        answer = await self.platform.call(contract.update_settings, request, key=self.key)
+        return answer.settings
+
+    async def update_config(self, config: GenerationConfig, *clear: str) -> GenerationConfig:
+        """Change some of the config; what it is then."""
+        request = UpdateGenerationConfigRequest(generation_config=config, clear=list(clear))
+        answer = await self.platform.call(contract.update_generation_config, request, key=self.key)
+        return answer.generation_config
+
+    async def said(self) -> list[str]:
+        """The contents of all messages that are part of the thread."""
+        return [message.content for message in (await self.state()).messages]
 
     async def begin(self, run_id: str) -> BeginRunResponse:
         """The workflow has a place and asks for its work."""

@@ -22,7 +22,16 @@ from actors.conversation.contract.run import (
     SendMessageRequest,
     SendMessageResponse,
 )
-from actors.conversation.contract.thread import GetStateRequest, OpenRequest, OpenResponse, State
+from actors.conversation.contract.thread import (
+    GetStateRequest,
+    OpenRequest,
+    OpenResponse,
+    State,
+    UpdateGenerationConfigRequest,
+    UpdateGenerationConfigResponse,
+    UpdateSettingsRequest,
+    UpdateSettingsResponse,
+)
 from chassis.paging import PAGE_TOKEN_INVALID
 from chassis.retries import SINGLETON
 from chassis.rpc import COMMAND_RETENTION, Component, Kind
@@ -42,6 +51,11 @@ QUEUE_FULL = Reason(
     Code.QUOTA_EXCEEDED,
     "Too many messages wait in this thread. Send again when one of them was answered.",
     terminal=False,
+)
+THREAD_BUSY = Reason(
+    "thread.busy",
+    Code.ABORTED,
+    "A run of this thread is active, and the message asked not to wait.",
 )
 MESSAGE_ID_REUSED = Reason(
     "message.id_reused",
@@ -77,11 +91,27 @@ component = Component(
 open_thread = component.rpc(
     "Open", OpenRequest, OpenResponse, errors=(THREAD_EXISTS, MODEL_UNKNOWN)
 )
+update_settings = component.rpc(
+    "UpdateSettings",
+    UpdateSettingsRequest,
+    UpdateSettingsResponse,
+    errors=(THREAD_NOT_FOUND,),
+    edge_callable=True,
+    idempotency_retention=COMMAND_RETENTION,
+)
+update_generation_config = component.rpc(
+    "UpdateGenerationConfig",
+    UpdateGenerationConfigRequest,
+    UpdateGenerationConfigResponse,
+    errors=(THREAD_NOT_FOUND, MODEL_UNKNOWN),
+    edge_callable=True,
+    idempotency_retention=COMMAND_RETENTION,
+)
 send_message = component.rpc(
     "SendMessage",
     SendMessageRequest,
     SendMessageResponse,
-    errors=(THREAD_NOT_FOUND, QUEUE_FULL, MESSAGE_ID_REUSED, MODEL_UNKNOWN),
+    errors=(THREAD_NOT_FOUND, THREAD_BUSY, QUEUE_FULL, MESSAGE_ID_REUSED, MODEL_UNKNOWN),
     edge_callable=True,
     idempotency_retention=COMMAND_RETENTION,
 )

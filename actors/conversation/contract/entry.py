@@ -54,6 +54,7 @@ class ChatMessage(Message):
 # Event types are words on the wire, as the architecture (§7) lists them.
 MESSAGE_CREATED = "message.created"
 MESSAGE_COMPLETED = "message.completed"
+MESSAGE_ROLLED_BACK = "message.rolled_back"
 RUN_STARTED = "run.started"
 RUN_RETRYING = "run.retrying"
 RUN_COMPLETED = "run.completed"

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from actors.conversation.contract.entry import ChatMessage, ContentPart, Role, Usage
-from actors.conversation.contract.thread import GenerationConfig
+from actors.conversation.contract.thread import GenerationConfig, InterruptPolicy
 from chassis.message import Int32, Int64, Message, ProtoEnum, Struct, Timestamp, UInt32
 
 
@@ -27,6 +27,8 @@ class Run(Message):
     attempts: how often the model was asked.
     time_to_first_token_ms: from the opening of the model call that answered.
     error: the inner object of the error envelope, for FAILED runs.
+    rolled_back: the run was cancelled by a message with ROLLBACK, and its messages left the
+        context.
     """
 
     run_id: str = ""
@@ -47,6 +49,7 @@ class Run(Message):
     time_to_first_token_ms: Int64 = 0
     generation_config: GenerationConfig | None = None
     error: Struct | None = None
+    rolled_back: bool = False
 
 
 class UserMessage(Message):
@@ -58,11 +61,15 @@ class UserMessage(Message):
 
 
 class SendMessageRequest(Message):
-    """Append a message and start, or queue, a run that answers it."""
+    """Append a message and start, or queue, a run that answers it.
+
+    interrupt_policy: instead of the thread's, for this message alone.
+    """
 
     user_message: UserMessage
     client_message_id: str = Field(default="", max_length=128)
     generation_config: GenerationConfig | None = None
+    interrupt_policy: InterruptPolicy = InterruptPolicy.INTERRUPT_POLICY_UNSPECIFIED
 
 
 class SendMessageResponse(Message):

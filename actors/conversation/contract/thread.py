@@ -32,6 +32,22 @@ class ResponseFormat(Message):
     json_schema: Struct | None = None
 
 
+class InterruptPolicy(ProtoEnum):
+    """What happens to a message that comes while a run of its thread is active.
+
+    QUEUE: it waits; at most 100 do. The default.
+    REJECT: it is refused with `thread.busy`.
+    INTERRUPT: the active run is cancelled and its partial answer kept; the message is next.
+    ROLLBACK: the same, and the messages of the cancelled run leave the context.
+    """
+
+    INTERRUPT_POLICY_UNSPECIFIED = 0
+    QUEUE = 1
+    REJECT = 2
+    INTERRUPT = 3
+    ROLLBACK = 4
+
+
 class GenerationConfig(Message):
     """How answers are generated. Absent fields leave the next wider setting in force:
     the message's config over the thread's over the platform's."""
@@ -50,10 +66,12 @@ class Settings(Message):
     """How the thread behaves.
 
     keep_last: how many of the newest messages the model sees; 0 means the platform's default.
+    interrupt_policy: what happens to a message that comes while a run is active.
     """
 
     system_prompt: str = Field(default="", max_length=100_000)
     keep_last: Int32 = Field(default=0, ge=0, le=1000)
+    interrupt_policy: InterruptPolicy = InterruptPolicy.INTERRUPT_POLICY_UNSPECIFIED
 
 
 class OpenRequest(Message):
@@ -70,6 +88,32 @@ class OpenResponse(Message):
 
     name: str = ""
     created_at: Timestamp
+
+
+class UpdateSettingsRequest(Message):
+    """The settings to change, and the names of those to set back to the platform's default."""
+
+    settings: Settings | None = None
+    clear: list[str] = Field(default_factory=list[str], max_length=32)
+
+
+class UpdateSettingsResponse(Message):
+    """The thread's settings as they are now."""
+
+    settings: Settings
+
+
+class UpdateGenerationConfigRequest(Message):
+    """The fields to change, and the names of those to set back to the platform's default."""
+
+    generation_config: GenerationConfig | None = None
+    clear: list[str] = Field(default_factory=list[str], max_length=32)
+
+
+class UpdateGenerationConfigResponse(Message):
+    """The thread's config as it is now."""
+
+    generation_config: GenerationConfig
 
 
 class GetStateRequest(Message):

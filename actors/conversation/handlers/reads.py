@@ -85,10 +85,10 @@ async def message_page(
     wanted = request.page_size or _DEFAULT_PAGE
     if request.oldest_first:
         after = _sequence(request.page_token, default=0)
-        found = await log.oldest_first(ctx, head, after, wanted + 1, log.brings_message)
+        found = await log.oldest_first(ctx, head, after, wanted + 1, log.stands)
     else:
         before = _sequence(request.page_token, default=head.last_sequence + 1)
-        found = await log.newest_first(ctx, head, before, wanted + 1, log.brings_message)
+        found = await log.newest_first(ctx, head, before, wanted + 1, log.stands)
     shown = log.fitting(found[:wanted])
     return ListMessagesResponse(
         messages=[log.message_of(entry) for entry in await log.with_contents(ctx, shown)],

@@ -41,7 +41,7 @@ class Reports:
             report = FinishRunRequest(
                 run_id=request.run_id, status=RunStatus.CANCELLED, reason="cancelled"
             )
-            self._lifecycle.settle(ctx, ledger, active, report, request.at)
+            await self._lifecycle.settle(ctx, ledger, active, report, request.at)
             ledger.save()
             self._lifecycle.announce(ctx, ledger)
             return BeginRunResponse()
@@ -81,7 +81,7 @@ class Reports:
         if active is None or 0 < request.attempt < active.run.attempts:
             return Done()
         at = request.at or await now(ctx)
-        self._lifecycle.settle(ctx, ledger, active, request, at)
+        await self._lifecycle.settle(ctx, ledger, active, request, at)
         ledger.save()
         self._lifecycle.announce(ctx, ledger)
         return Done()
@@ -101,7 +101,7 @@ class Reports:
             report = self._lost(active.run.run_id) if self._lifecycle.lost(active, at) else None
         if report is not None and active is not None:
             report.attempt = active.run.attempts
-            self._lifecycle.settle(ctx, ledger, active, report, at)
+            await self._lifecycle.settle(ctx, ledger, active, report, at)
         if not request.cancelled_run_id:
             self._lifecycle.watch_again(ctx, ledger, at)
         ledger.save()

@@ -4,7 +4,7 @@ import hashlib
 
 from restate import ObjectContext
 
-from actors.conversation import activity, contract, turn
+from actors.conversation import activity, contract, interrupts
 from actors.conversation.acceptance import Acceptance, Accepting
 from actors.conversation.contract.entry import MESSAGE_CREATED, ChatMessage
 from actors.conversation.contract.run import (
@@ -15,15 +15,14 @@ from actors.conversation.contract.run import (
     SendMessageRequest,
     SendMessageResponse,
 )
-from actors.conversation.contract.thread import GenerationConfig
+from actors.conversation.contract.thread import GenerationConfig, InterruptPolicy
 from actors.conversation.ledger import Ledger, run_record
 from actors.conversation.lifecycle import Lifecycle
+from actors.conversation.merging import merged
 from actors.conversation.settings import ConversationSettings
 from actors.conversation.state import SENT, Head, PendingRun, Sent
-from chassis.calls import send
 from chassis.serve import implements
 from chassis.steps import new_id, now
-from workflows.generation import contract as generation
 
 
 class Runs:
@@ -46,14 +45,16 @@ class Runs:
         repeated = await self._repeated(ctx, head, request)
         if repeated is not None:
             return repeated
-        if len(head.queue) >= self._settings.queue_limit:
-            raise contract.QUEUE_FULL.error()
+        policy = interrupts.policy_of(head, request.interrupt_policy)
+        self._check_room(head, policy)
         config = self._config(head.generation_config, request.generation_config)
         accepted = await self._accepting.check(ctx, config, start=head.active is None)
 
         pending = self._append(ctx, ledger, request, config, accepted)
+        pending.policy = policy
         run = pending.run
         if head.active is not None:
+            await interrupts.make_way(ctx, ledger, self._lifecycle, policy, accepted.at)
             head.queue.append(pending)
         else:
             await self._start(ctx, ledger, pending, accepted)
@@ -79,7 +80,7 @@ class Runs:
             report = FinishRunRequest(
                 run_id=request.run_id, status=RunStatus.CANCELLED, reason=reason
             )
-            run = self._lifecycle.settle(ctx, ledger, waiting, report, at)
+            run = await self._lifecycle.settle(ctx, ledger, waiting, report, at)
             ledger.save()
             self._lifecycle.announce(ctx, ledger)
             return run
@@ -89,13 +90,16 @@ class Runs:
             if settled is None:
                 raise contract.RUN_NOT_FOUND.error()
             return settled
-        if not active.run.cancel_requested:
-            active.run.cancel_requested = True
-            ledger.save()
-            stop = generation.StopRequest(reason=reason)
-            send(ctx, generation.stop, stop, key=request.run_id)
-            self._lifecycle.watch_cancel(ctx, request.run_id)
+        self._lifecycle.stop(ctx, active, reason)
+        ledger.save()
         return active.run
+
+    def _check_room(self, head: Head, policy: InterruptPolicy) -> None:
+        if head.active is not None and policy is InterruptPolicy.REJECT:
+            raise contract.THREAD_BUSY.error()
+        staying = len(head.queue) - len(interrupts.superseded(head, policy))
+        if staying >= self._settings.queue_limit:
+            raise contract.QUEUE_FULL.error()
 
     def _append(
         self,
@@ -145,7 +149,8 @@ class Runs:
     ) -> GenerationConfig:
         """The message's config over the thread's over the platform's."""
         platform = GenerationConfig(model=self._settings.default_model)
-        return turn.merged(turn.merged(platform, of_thread), of_message)
+        of_both = merged(GenerationConfig, of_thread, of_message)
+        return merged(GenerationConfig, platform, of_both)
 
     async def _repeated(
         self, ctx: ObjectContext, head: Head, request: SendMessageRequest

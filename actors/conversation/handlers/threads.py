@@ -1,4 +1,4 @@
-"""Opening a thread and reading its state."""
+"""Opening a thread, changing how it behaves, reading its state."""
 
 from restate import ObjectContext, ObjectSharedContext
 
@@ -7,13 +7,21 @@ from actors.conversation.acceptance import Accepting
 from actors.conversation.contract.entry import Usage
 from actors.conversation.contract.run import ListMessagesRequest
 from actors.conversation.contract.thread import (
+    GenerationConfig,
     GetStateRequest,
     OpenRequest,
     OpenResponse,
+    Settings,
     State,
     ThreadStatus,
+    UpdateGenerationConfigRequest,
+    UpdateGenerationConfigResponse,
+    UpdateSettingsRequest,
+    UpdateSettingsResponse,
 )
 from actors.conversation.handlers.reads import message_page
+from actors.conversation.ledger import Ledger
+from actors.conversation.merging import merged, without
 from actors.conversation.state import HEAD, Head
 from chassis.identity import key_segments
 from chassis.serve import implements
@@ -42,6 +50,30 @@ class Threads:
         elif head.opened != request:
             raise contract.THREAD_EXISTS.error()
         return OpenResponse(name=head.name, created_at=head.created_at)
+
+    @implements(contract.update_settings)
+    async def update_settings(
+        self, ctx: ObjectContext, request: UpdateSettingsRequest
+    ) -> UpdateSettingsResponse:
+        """Change some of the thread's settings; they hold from the next run on."""
+        ledger = await Ledger.open(ctx)
+        kept = without(ledger.head.settings or Settings(), request.clear)
+        ledger.head.settings = merged(Settings, kept, request.settings)
+        ledger.save()
+        return UpdateSettingsResponse(settings=ledger.head.settings)
+
+    @implements(contract.update_generation_config)
+    async def update_generation_config(
+        self, ctx: ObjectContext, request: UpdateGenerationConfigRequest
+    ) -> UpdateGenerationConfigResponse:
+        """Change some of the thread's config; it holds for messages sent from now on."""
+        ledger = await Ledger.open(ctx)
+        kept = without(ledger.head.generation_config or GenerationConfig(), request.clear)
+        config = merged(GenerationConfig, kept, request.generation_config)
+        await self._accepting.check(ctx, config)
+        ledger.head.generation_config = config
+        ledger.save()
+        return UpdateGenerationConfigResponse(generation_config=config)
 
     @implements(contract.get_state)
     async def get_state(self, ctx: ObjectSharedContext, request: GetStateRequest) -> State:

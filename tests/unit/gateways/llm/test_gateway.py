@@ -37,12 +37,25 @@ CALLS: dict[Rpc[Any, Any], tuple[dict[str, Any], Callable[[Caller, Any], Call[An
         {"pageSize": 5, "query": "x", "pageToken": "1.2"},
         targets.list_threads,
     ),
+    contract.update_settings: (
+        {
+            "conversationKey": KEY,
+            "settings": {"systemPrompt": "p", "interruptPolicy": "REJECT"},
+            "clear": ["keepLast"],
+        },
+        targets.update_settings,
+    ),
+    contract.update_generation_config: (
+        {"conversationKey": KEY, "generationConfig": {"topP": 0.5}, "clear": ["max_tokens"]},
+        targets.update_generation_config,
+    ),
     contract.send_message: (
         {
             "conversationKey": KEY,
             "userMessage": {"parts": [{"text": "hi"}, {"imageUrl": "https://a/b"}]},
             "clientMessageId": "id",
             "generationConfig": {"model": "m", "temperature": 0},
+            "interruptPolicy": "ROLLBACK",
         },
         targets.send_message,
     ),
@@ -90,7 +103,11 @@ async def test_a_method_makes_the_call_that_its_target_says(rpc: Rpc[Any, Any]) 
     assert expected.rpc.response is rpc.response
 
 
-_ANSWERS: dict[str, dict[str, Any]] = {"GetState": {"createdAt": "2026-01-02T03:04:05Z"}}
+_ANSWERS: dict[str, dict[str, Any]] = {
+    "GetState": {"createdAt": "2026-01-02T03:04:05Z"},
+    "UpdateSettings": {"settings": {}},
+    "UpdateGenerationConfig": {"generationConfig": {}},
+}
 
 
 @each_call
@@ -266,3 +283,12 @@ def test_a_message_may_be_text_or_parts() -> None:
         assert call.request.user_message.content == request.user_message.content
         assert call.request.user_message.parts == request.user_message.parts
     assert SendMessageResponse(status=RunStatus.QUEUED).to_dict() == {"status": "QUEUED"}
+
+
+def test_what_is_cleared_is_named_in_either_spelling_and_nothing_else_is_taken() -> None:
+    body = b'{"conversationKey":"x","clear":["keepLast","keep_last","systemPrompt"]}'
+    request = contract.PublicUpdateSettingsRequest.from_public_json(body)
+    assert request.clear == ["keep_last", "keep_last", "system_prompt"]
+    body = b'{"conversationKey":"x","clear":["keepLast","model"]}'
+    assert violations(contract.update_settings, body) == ["clear[1]"]
+    assert violations(contract.update_generation_config, body) == ["clear[0]"]

@@ -1,0 +1,189 @@
+"""`/api/v1/llm/gateway/`: the public methods of conversations.
+
+Methods that read or change one thread name it by `conversation_key`, which belongs to the caller.
+Answers are made of the nouns that ConversationActor's contract defines. The requests stand in
+threads.py, runs.py and events.py.
+"""
+
+from datetime import timedelta
+
+from actors.conversation.contract import (
+    BEYOND_END,
+    MESSAGE_ID_REUSED,
+    QUEUE_FULL,
+    RUN_NOT_FOUND,
+    THREAD_BUSY,
+    THREAD_EXISTS,
+    THREAD_NOT_FOUND,
+)
+from actors.conversation.contract.run import (
+    ListMessagesResponse,
+    ListRunsResponse,
+    Run,
+    SendMessageResponse,
+)
+from actors.conversation.contract.thread import (
+    State,
+    UpdateGenerationConfigResponse,
+    UpdateSettingsResponse,
+)
+from actors.conversation_manager.contract import ListRequest, ListResponse
+from chassis.paging import PAGE_TOKEN_INVALID
+from chassis.retries import REQUEST
+from chassis.rpc import Component, Effect, Kind
+from gateways.llm.contract.events import Partial, PullEventsRequest, PullEventsResponse
+from gateways.llm.contract.runs import (
+    PublicListMessagesRequest,
+    PublicListRunsRequest,
+    PublicSendMessageRequest,
+    PublicUserMessage,
+    RunRequest,
+)
+from gateways.llm.contract.threads import (
+    ConversationStateRequest,
+    CreateThreadRequest,
+    CreateThreadResponse,
+    PublicUpdateGenerationConfigRequest,
+    PublicUpdateSettingsRequest,
+)
+from services.openrouter.contract import (
+    CATALOGUE_REASONS,
+    MODEL_UNKNOWN,
+    ListModelsRequest,
+    ListModelsResponse,
+)
+
+__all__ = [
+    "ConversationStateRequest",
+    "CreateThreadRequest",
+    "CreateThreadResponse",
+    "Partial",
+    "PublicListMessagesRequest",
+    "PublicListRunsRequest",
+    "PublicSendMessageRequest",
+    "PublicUpdateGenerationConfigRequest",
+    "PublicUpdateSettingsRequest",
+    "PublicUserMessage",
+    "PullEventsRequest",
+    "PullEventsResponse",
+    "RunRequest",
+]
+
+component = Component(
+    name="LLMGateway",
+    kind=Kind.GATEWAY,
+    retries=REQUEST,
+    base="/api/v1/llm/gateway/",
+)
+
+READ, WRITE = "conversations:read", "conversations:write"
+
+list_threads = component.public(
+    "ListThreads",
+    ListRequest,
+    ListResponse,
+    scope=READ,
+    effect=Effect.READ,
+    errors=(PAGE_TOKEN_INVALID,),
+)
+create_thread = component.public(
+    "CreateThread",
+    CreateThreadRequest,
+    CreateThreadResponse,
+    scope=WRITE,
+    effect=Effect.COMMAND,
+    errors=(THREAD_EXISTS, MODEL_UNKNOWN),
+)
+update_settings = component.public(
+    "UpdateSettings",
+    PublicUpdateSettingsRequest,
+    UpdateSettingsResponse,
+    scope=WRITE,
+    effect=Effect.COMMAND,
+    errors=(THREAD_NOT_FOUND,),
+)
+update_generation_config = component.public(
+    "UpdateGenerationConfig",
+    PublicUpdateGenerationConfigRequest,
+    UpdateGenerationConfigResponse,
+    scope=WRITE,
+    effect=Effect.COMMAND,
+    errors=(THREAD_NOT_FOUND, MODEL_UNKNOWN),
+)
+send_message = component.public(
+    "SendMessage",
+    PublicSendMessageRequest,
+    SendMessageResponse,
+    scope=WRITE,
+    effect=Effect.COMMAND,
+    errors=(THREAD_NOT_FOUND, THREAD_BUSY, QUEUE_FULL, MESSAGE_ID_REUSED, MODEL_UNKNOWN),
+)
+conversation_state = component.public(
+    "ConversationState",
+    ConversationStateRequest,
+    State,
+    scope=READ,
+    effect=Effect.READ,
+    errors=(THREAD_NOT_FOUND, PAGE_TOKEN_INVALID),
+)
+list_messages = component.public(
+    "ListMessages",
+    PublicListMessagesRequest,
+    ListMessagesResponse,
+    scope=READ,
+    effect=Effect.READ,
+    errors=(THREAD_NOT_FOUND, PAGE_TOKEN_INVALID),
+)
+get_run = component.public(
+    "GetRun",
+    RunRequest,
+    Run,
+    scope=READ,
+    effect=Effect.READ,
+    errors=(THREAD_NOT_FOUND, RUN_NOT_FOUND),
+)
+list_runs = component.public(
+    "ListRuns",
+    PublicListRunsRequest,
+    ListRunsResponse,
+    scope=READ,
+    effect=Effect.READ,
+    errors=(THREAD_NOT_FOUND, PAGE_TOKEN_INVALID),
+)
+cancel_run = component.public(
+    "CancelRun",
+    RunRequest,
+    Run,
+    scope=WRITE,
+    effect=Effect.COMMAND,
+    errors=(THREAD_NOT_FOUND, RUN_NOT_FOUND),
+)
+pull_events = component.public(
+    "PullEvents",
+    PullEventsRequest,
+    PullEventsResponse,
+    scope=READ,
+    effect=Effect.READ,
+    errors=(THREAD_NOT_FOUND, BEYOND_END),
+    # Longer than the longest wait.
+    deadline=timedelta(seconds=35),
+    served_by_edge=True,
+)
+stream_events = component.public(
+    "StreamEvents",
+    PullEventsRequest,
+    PullEventsResponse,
+    scope=READ,
+    effect=Effect.READ,
+    errors=(THREAD_NOT_FOUND, BEYOND_END),
+    served_by_edge=True,
+    stream=True,
+)
+list_models = component.public(
+    "ListModels",
+    ListModelsRequest,
+    ListModelsResponse,
+    scope="models:read",
+    effect=Effect.READ,
+    errors=CATALOGUE_REASONS,
+)

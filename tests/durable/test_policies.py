@@ -1,0 +1,98 @@
+"""Messages that end the run before them, with the real server and a model in mid-answer."""
+
+import pytest
+
+from devstack.openrouter.control import OpenRouterControl
+from devstack.openrouter.messages import Answer
+from tests.support.conversation import Conversation, RefusedError, User, calls_about, types_of
+
+pytestmark = pytest.mark.anyio
+
+
+async def answering(model: OpenRouterControl, alice: User, **settings: str) -> Conversation:
+    """A thread whose first message is being answered: the model has said "half" and waits."""
+    thread = await alice.create(settings=settings)
+    script = Answer(text="half of it", gate="hold", hold_after=1)
+    await model.script(script, contains="first")
+    await thread.send("first")
+    await model.wait(waiting=True)
+    return thread
+
+
+async def test_a_busy_thread_that_rejects_says_so_and_takes_the_message_later(
+    model: OpenRouterControl, alice: User
+) -> None:
+    thread = await answering(model, alice, interruptPolicy="REJECT")
+    with pytest.raises(RefusedError) as refused:
+        await thread.send("second")
+    assert (refused.value.status, refused.value.code) == (409, "ABORTED")
+    assert (refused.value.reason, refused.value.is_terminal) == ("thread.busy", False)
+    await model.release("hold")
+    await thread.happened("run.completed")
+    assert (await thread.ask("second"))["status"] == "COMPLETED"
+
+
+@pytest.mark.live_only
+async def test_an_interrupting_message_stops_the_answer_and_is_answered_next(
+    model: OpenRouterControl, alice: User
+) -> None:
+    thread = await answering(model, alice)
+    second = await thread.accept("second", interruptPolicy="INTERRUPT")
+    assert second["status"] == "QUEUED"
+    assert (await thread.settled(second["runId"]))["status"] == "COMPLETED"
+    events = await thread.events()
+    assert types_of(events) == [
+        "message.created", "run.started", "message.created",
+        "message.completed", "run.cancelled",
+        "run.started", "message.completed", "run.completed",
+    ]  # fmt: skip
+    partial = events[3]["message"]
+    assert partial["partial"]
+    (call,) = await calls_about(model, "second")
+    assert [m["content"] for m in call.messages] == ["first", partial["content"], "second"]
+
+
+@pytest.mark.live_only
+async def test_what_is_rolled_back_is_not_shown_to_the_model_or_in_the_thread(
+    model: OpenRouterControl, alice: User
+) -> None:
+    thread = await answering(model, alice, interruptPolicy="ROLLBACK")
+    second = await thread.accept("second")
+    await thread.settled(second["runId"])
+    (call,) = await calls_about(model, "second")
+    assert [m["content"] for m in call.messages] == ["second"]
+    assert await thread.said() == [("user", "second"), ("assistant", "You said: second")]
+    events = await thread.events()
+    assert types_of(events).count("message.rolled_back") == 2
+    assert (await thread.run(events[0]["runId"]))["rolledBack"]
+
+
+@pytest.mark.live_only
+async def test_three_at_once_that_interrupt_leave_one_answer(
+    model: OpenRouterControl, alice: User
+) -> None:
+    thread = await answering(model, alice, interruptPolicy="INTERRUPT")
+    runs = [await thread.send(text) for text in ("second", "third", "fourth")]
+    ended = [(await thread.settled(run))["status"] for run in runs]
+    assert ended[-1] == "COMPLETED"
+    (call,) = await calls_about(model, "fourth")
+    asked = [m["content"] for m in call.messages if m["role"] == "user"]
+    assert asked == ["first", "second", "third", "fourth"]
+
+
+async def test_settings_and_config_change_field_by_field(
+    model: OpenRouterControl, alice: User
+) -> None:
+    thread = await alice.create(
+        settings={"systemPrompt": "be brief"}, generationConfig={"temperature": 0.3}
+    )
+    settings = await thread.call("update-settings", settings={"interruptPolicy": "REJECT"})
+    assert settings["settings"] == {"systemPrompt": "be brief", "interruptPolicy": "REJECT"}
+    changed = await thread.call(
+        "update-generation-config", generationConfig={"topP": 0.5}, clear=["temperature"]
+    )
+    assert changed["generationConfig"]["topP"] == 0.5
+    assert "temperature" not in changed["generationConfig"]
+    await thread.ask("hello")
+    (call,) = await calls_about(model, "hello")
+    assert (call.body.get("top_p"), call.body.get("temperature")) == (0.5, None)
