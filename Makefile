@@ -23,7 +23,7 @@ help:
 	@echo "make demo    hold a conversation, kill the handlers in the middle, see it survive"
 	@echo "make test    every test, with the real Restate server"
 	@echo "make generate  write openapi.json, KrakenD's file and the pages made from contracts"
-	@echo "make soak    what make test does with generated calls, ten times as long"
+	@echo "make soak    an hour of load while processes die and the vendor fails (SOAK='--minutes 5')"
 	@echo "make check   format, lint, types, import rules"
 	@echo "make bench   measure what the platform costs and write docs/benchmarks.md (needs wrk)"
 	@echo "make local-model  a small real model for make up (make demo installs it too)"
@@ -56,7 +56,7 @@ test: setup
 	$(BIN)/python -m pytest
 
 soak: setup
-	$(BIN)/python -m pytest tests/contract --cases 20000
+	$(BIN)/python -m soak $(SOAK)
 
 generate: setup
 	@$(BIN)/python -m app generate

@@ -7,6 +7,6 @@ import pytest
 
 @pytest.fixture(scope="session")
 def cases(pytestconfig: pytest.Config) -> int:
-    """How many generated calls: thousands in `make test`, ten times as many in `make soak`."""
+    """How many generated calls: thousands in `make test`, ten times as many after `make soak`."""
     option: Any = pytestconfig.getoption("--cases")
     return int(option)

@@ -1,0 +1,134 @@
+"""What clients of the soak said and were told, kept small: it lives for as long as the soak.
+
+Everything here is written by one event loop. Times are seconds since the beginning.
+"""
+
+import hashlib
+import json
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+Json = dict[str, Any]
+ENDS = frozenset({"run.completed", "run.failed", "run.cancelled"})
+
+
+def digest(event: Json) -> bytes:
+    """An event as a few bytes, by which two readings of it are compared."""
+    text = json.dumps(event, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=8).digest()
+
+
+@dataclass(slots=True)
+class Said:
+    """A message of one writer. Without `run_id` it was sent, but nobody knows whether accepted."""
+
+    writer: int
+    client_message_id: str
+    text: str
+    sent_at: float
+    accepted_at: float = 0.0
+    settled_at: float = 0.0
+    run_id: str = ""
+    message_id: str = ""
+    cancelled: bool = False
+
+
+@dataclass(slots=True)
+class Seen:
+    """The events that one reader saw, over any number of connections: digests, from 1 on."""
+
+    reader: str
+    digests: list[bytes] = field(default_factory=list[bytes])
+
+    @property
+    def last(self) -> int:
+        """The sequence of the newest."""
+        return len(self.digests)
+
+
+@dataclass
+class Story:
+    """One thread, as its clients know it.
+
+    said: by client message id, in the order of sending.
+    open: accepted runs whose end nobody has seen yet.
+    ended: the runs whose end somebody has seen.
+    closed: nothing will be said any more.
+    """
+
+    key: str
+    owner: int
+    writers: int = 1
+    said: dict[str, Said] = field(default_factory=dict[str, Said])
+    seen: list[Seen] = field(default_factory=list[Seen])
+    open: dict[str, Said] = field(default_factory=dict[str, Said])
+    ended: set[str] = field(default_factory=set[str])
+    closed: bool = False
+
+    @property
+    def accepted(self) -> list[Said]:
+        """What was accepted, in the order of sending."""
+        return [said for said in self.said.values() if said.run_id]
+
+    def accept(self, said: Said, answer: Json, at: float) -> None:
+        """The platform took it."""
+        said.run_id, said.message_id = answer["runId"], answer["messageId"]
+        said.accepted_at = at
+        if said.run_id not in self.ended:
+            self.open[said.run_id] = said
+
+    def end(self, run_id: str, at: float) -> Said | None:
+        """A reader saw the end of a run; what it answered, when nobody had seen it before."""
+        self.ended.add(run_id)
+        said = self.open.pop(run_id, None)
+        if said is not None:
+            said.settled_at = at
+        return said
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something that was done to the platform: `what` (`kill`, `stop`, `freeze` or `fault`) to
+    whom or how (`name`), and when it was over."""
+
+    what: str
+    name: str
+    at: float
+    until: float
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A promise that was broken."""
+
+    at: float
+    promise: str
+    text: str
+
+
+@dataclass
+class History:
+    """All that the report is made of.
+
+    accepts, turns: when, and how many milliseconds it took.
+    refusals: answers that asked to try again, by code; what clients saw of the trouble.
+    """
+
+    began: float = field(default_factory=time.monotonic)
+    stories: list[Story] = field(default_factory=list[Story])
+    marks: list[Mark] = field(default_factory=list[Mark])
+    findings: list[Finding] = field(default_factory=list[Finding])
+    accepts: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
+    turns: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
+    refusals: Counter[str] = field(default_factory=Counter[str])
+    counts: Counter[str] = field(default_factory=Counter[str])
+
+    def now(self) -> float:
+        """Seconds since the beginning."""
+        return time.monotonic() - self.began
+
+    def find(self, promise: str, text: str) -> None:
+        """A promise was broken, now."""
+        self.findings.append(Finding(self.now(), promise, text))
