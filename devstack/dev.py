@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from devstack import openfga
 from devstack.data_directory import DataDirectory, write_private
 from devstack.keys import SecretKey
 from devstack.model_choice import Model, ModelChoice
@@ -80,6 +81,7 @@ class DevStack:
             handlers_were_at=were_at if were_at != ports.get(HANDLERS) else None,
             inherited=self.directory.inherited,
             local_model=choice.model is Model.LOCAL,
+            openfga=openfga.binary() is not None,
             environment={
                 "EDGE_DRAIN_SECONDS": _DRAIN_SECONDS,
                 "EDGE_API_PAGE": "true",

@@ -1,4 +1,4 @@
-"""The whole platform on loopback: Restate, the handlers, the edge, and the local cloud.
+"""The whole platform on loopback: Restate, the handlers, the edge, the local cloud, OpenFGA.
 
 Owns the wiring between the processes (ports, addresses, keys) and the order in which they become
 ready; `processes.py` knows how to run one. Ports and data stay the same over a kill and a start, so
@@ -7,6 +7,7 @@ runs in flight go on. Ready means that a call of a client has come back through 
 
 import json
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -16,26 +17,31 @@ from pathlib import Path
 import httpx
 
 from devstack.keys import AUDIENCE, LOCAL_MODEL_ID, SecretKey
+from devstack.openfga import OpenFgaOptions, OpenFgaServer
 from devstack.processes import (
     Command,
     Process,
     ProcessError,
     accepts_connections,
     free_port,
+    inherited_environment,
     wait_until,
 )
 from devstack.restate import RestateOptions, RestateServer
 
 HANDLERS, EDGE, CLOUD, RESTATE = "handlers", "edge", "local-cloud", "restate"
-LOCAL_MODEL = "local-model"
+LOCAL_MODEL, OPENFGA = "local-model", "openfga"
 INGRESS_PORT, ADMIN_PORT, NODE_PORT = "restate-ingress", "restate-admin", "restate-node"
-PRIVATE_PORT = "edge-private"
+PRIVATE_PORT, OPENFGA_GRPC_PORT = "edge-private", "openfga-grpc"
 PORT_NAMES = (
     HANDLERS, EDGE, PRIVATE_PORT, CLOUD, LOCAL_MODEL, INGRESS_PORT, ADMIN_PORT, NODE_PORT,
+    OPENFGA, OPENFGA_GRPC_PORT,
 )  # fmt: skip
 START_SECONDS = 30
 # Together less than ten seconds, which is how long whoever stops us should have to wait.
-STOP_SECONDS = {EDGE: 3.0, HANDLERS: 2.0, CLOUD: 1.0, LOCAL_MODEL: 0.5, RESTATE: 3.0}
+STOP_SECONDS = {
+    EDGE: 3.0, HANDLERS: 2.0, CLOUD: 1.0, LOCAL_MODEL: 0.5, OPENFGA: 0.5, RESTATE: 2.5,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,8 @@ class StackOptions:
     """File descriptors that stay open in every process."""
     local_model: bool = False
     """Run the local model, which the local cloud then offers beside the scripted ones."""
+    openfga: bool = False
+    """Run the OpenFGA server, without which nothing can be shared."""
     platform: str = "app"
     """The module whose `handlers` and `edge` commands are run: the platform, or one beside it."""
     cloud: str = "devstack.cloud"
@@ -67,7 +75,7 @@ class StackOptions:
 
 
 class Stack:
-    """Four or five processes that know each other."""
+    """Four to six processes that know each other."""
 
     def __init__(self, options: StackOptions) -> None:
         """Choose ports; nothing runs before `start`."""
@@ -82,6 +90,7 @@ class Stack:
         self.issuer_url = f"{self.cloud_url}/issuer"
         self.handlers_url = self._url(HANDLERS)
         self.restate = RestateServer(self._restate_options())
+        self.openfga = OpenFgaServer(self._openfga_options()) if options.openfga else None
         self._http = httpx.Client(timeout=30, trust_env=False)
         self.processes = {
             RESTATE: self.restate.process,
@@ -91,6 +100,8 @@ class Stack:
         }
         if options.local_model:
             self.processes[LOCAL_MODEL] = self._python(LOCAL_MODEL, "devstack.local_model")
+        if self.openfga is not None:
+            self.processes[OPENFGA] = self.openfga.process
 
     def start(self, tell: Callable[[str], None] = lambda _name: None) -> None:
         """Start everything at once and wait until a call goes through; stops all on failure.
@@ -98,12 +109,16 @@ class Stack:
         `tell` hears the name of each process that is ready, `handlers` when they are registered.
         """
         try:
+            if self.openfga is not None:
+                self.openfga.migrate()
             for process in self.processes.values():
                 process.start()
             for name in self.processes:
                 self.wait_ready(name)
                 tell(name)
             self._register()
+            if self.openfga is not None:
+                self._prepare_authorization()
             self._wait_answered()
         except BaseException:
             self.stop()
@@ -147,6 +162,9 @@ class Stack:
             # Its port accepts while the weights are still being read.
             url = f"{self._url(LOCAL_MODEL)}/health"
             process.wait_ready(lambda: self._is_there(url), START_SECONDS)
+        elif name == OPENFGA:
+            url = f"{self._url(OPENFGA)}/healthz"
+            process.wait_ready(lambda: self._is_there(url), START_SECONDS)
         else:
             port = self.ports[name]
             process.wait_ready(lambda: accepts_connections(port), START_SECONDS)
@@ -156,6 +174,17 @@ class Stack:
         if were_at is not None:
             self.restate.move(f"http://127.0.0.1:{were_at}", self.handlers_url)
         self.restate.register(self.handlers_url)
+
+    def _prepare_authorization(self) -> None:
+        done = subprocess.run(
+            (sys.executable, "-m", "app", "authorization"),
+            env=inherited_environment() | self._settings(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise ProcessError(f"Sharing cannot be prepared: {done.stderr.strip()}")
 
     def _wait_answered(self) -> None:
         if not wait_until(self._answers, START_SECONDS):
@@ -220,9 +249,20 @@ class Stack:
         if self.options.local_model:
             settings["LOCAL_CLOUD_MODEL_URL"] = self._url(LOCAL_MODEL)
             settings["CONVERSATION_DEFAULT_MODEL"] = LOCAL_MODEL_ID
+        if self.openfga is not None:
+            settings |= self.openfga.settings
         if self.options.force_replay:
             settings["CHASSIS_FORCE_REPLAY"] = "1"
         return settings | self.options.environment
+
+    def _openfga_options(self) -> OpenFgaOptions:
+        return OpenFgaOptions(
+            data_path=self.options.data_path / "openfga",
+            log_path=self._log_path(OPENFGA),
+            port=self.ports[OPENFGA],
+            grpc_port=self.ports[OPENFGA_GRPC_PORT],
+            inherited=self.options.inherited,
+        )
 
     def _restate_options(self) -> RestateOptions:
         return RestateOptions(

@@ -11,7 +11,7 @@ from types import FrameType
 
 import click
 
-from devstack import model_choice
+from devstack import model_choice, openfga
 from devstack.cli.connection import data_option
 from devstack.cli.output import CommandError, printable
 from devstack.data_directory import default_path
@@ -56,6 +56,8 @@ def dev(port: int, data_path: Path, ready_file: Path | None, model: str | None) 
         choice = model_choice.choose(model)
         stack = DevStack(DevOptions(data_path, port, ready_file, choice), _tell)
         click.echo(f"Starting in {stack.directory.path} with {choice.sentence}")
+        if openfga.binary() is None:
+            click.echo(openfga.MISSING)
         with stack.running() as running:
             click.echo(f"Ready after {time.monotonic() - started:.1f} s.\n")
             click.echo(banner(running))

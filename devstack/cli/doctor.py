@@ -14,7 +14,7 @@ from typing import Any, Literal
 import click
 import httpx
 
-from devstack import local_model, restate
+from devstack import local_model, openfga, restate
 from devstack.cli.admin import Admin
 from devstack.cli.connection import which_data
 from devstack.cli.output import FAILED, json_option, mark, printable, write_json
@@ -66,6 +66,7 @@ def machine(data_path: Path) -> Iterator[Check]:
     finding = "installed" if installed else "not installed; the scripted double answers"
     remedy = "" if installed else "make local-model"
     yield Check("local model", "ok" if installed else "warning", finding, remedy)
+    yield _openfga_binary()
     key = bool(os.environ.get("OPENROUTER_API_KEY"))
     yield Check("openrouter", "ok", "a key is set" if key else "no key; models are local")
 
@@ -75,6 +76,12 @@ def _restate_binary() -> Check:
         return Check("restate", "ok", f"server {restate.server_version()}")
     except ProcessError as error:
         return Check("restate", "failed", str(error), "make setup")
+
+
+def _openfga_binary() -> Check:
+    if openfga.binary() is None:
+        return Check("openfga", "warning", "not installed; sharing is off", "make openfga")
+    return Check("openfga", "ok", f"server {openfga.version()}")
 
 
 def _disk(data_path: Path) -> Check:
