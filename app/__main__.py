@@ -10,6 +10,7 @@ from granian.server import Server
 
 from app import settings
 from chassis.settings import SettingsError
+from errors import RpcError
 
 # In flight invocations end or move elsewhere within this time after SIGTERM.
 _KILL_SECONDS = 10
@@ -63,6 +64,20 @@ def _register(options: argparse.Namespace) -> int:
     return 0
 
 
+def _authorization(options: argparse.Namespace) -> int:
+    # Imported here: no other command needs OpenFGA's library.
+    from app.authorization import prepare
+
+    where = settings.read_openfga()
+    try:
+        store_id, model_id = prepare(where, options.seconds)
+    except RpcError as error:
+        print(f"{error.reason}: {error.message}", file=sys.stderr)
+        return 1
+    print(f"Store {store_id} has the model {model_id}")
+    return 0
+
+
 def serve(target: str, host: str, port: int, http: HTTPModes) -> None:
     """Serve an application factory, named `module:function`, until SIGTERM."""
     # One worker: streams and the bus belong to a process. More processes instead.
@@ -109,6 +124,10 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(run=_ask, command=name)
         if name != "generate":
             command.add_argument("--json", action="store_true", help="as JSON")
+    text = "make OpenFGA's store, and write the model of this version where it is missing"
+    command = commands.add_parser("authorization", help=text, description=text)
+    command.add_argument("--seconds", type=float, default=60, help="how long to wait for OpenFGA")
+    command.set_defaults(run=_authorization)
     _add_register(commands.add_parser("register", help="tell Restate where the handlers are"))
     return parser
 

@@ -30,6 +30,10 @@ from services.api_key.contract import objects as api_key_objects
 from services.api_key.handlers.grants import ApiKeyGrants
 from services.api_key.handlers.index import ApiKeyIndex
 from services.api_key.handlers.service import ApiKeys
+from services.openfga import contract as openfga
+from services.openfga.access import Access
+from services.openfga.client import OpenFgaStore
+from services.openfga.handlers import OpenFGA
 from services.openrouter import contract as openrouter
 from services.openrouter.catalogue import Catalogue
 from services.openrouter.client import OpenRouterClient, open_http
@@ -48,6 +52,7 @@ class Platform:
     catalogue: Catalogue
     streams: ModelStreams
     http: httpx.AsyncClient
+    authorization: OpenFgaStore
 
 
 def build(config: HandlersConfig, *more: Registered) -> Platform:
@@ -64,6 +69,8 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
         on_delta=broadcast.on_delta,
     )
     broadcast.sent_so_far = streams.sent_so_far
+    authorization = OpenFgaStore(config.openfga)
+    access = Access(authorization, config.openfga.remembered_seconds)
     accepting = Accepting(catalogue, streams)
     lifecycle = Lifecycle(config.conversation, broadcast)
     gateways = [
@@ -84,6 +91,7 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
             ),
             Registered.of(conversation_manager.component, ConversationManager()),
             Registered.of(openrouter.component, OpenRouter(catalogue)),
+            Registered.of(openfga.component, OpenFGA(access)),
             Registered.of(api_key.component, ApiKeys(_scopes_of_keys(gateways), addresses)),
             Registered.of(api_key_objects.index, ApiKeyIndex()),
             Registered.of(api_key_objects.grants, ApiKeyGrants()),
@@ -91,7 +99,7 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
         ],
         SERVED_BY_EDGE,
     )
-    return Platform(registry, bus, catalogue, streams, http)
+    return Platform(registry, bus, catalogue, streams, http, authorization)
 
 
 def _scopes_of_keys(gateways: Iterable[Registered]) -> frozenset[str]:

@@ -65,5 +65,6 @@ async def _lifespan(platform: Platform, receive: Receive, send: Send) -> None:
     await platform.catalogue.stop()
     await platform.streams.aclose()
     await platform.http.aclose()
+    await platform.authorization.aclose()
     await platform.bus.stop()
     await send({"type": "lifespan.shutdown.complete"})

@@ -8,6 +8,7 @@ from pydantic import Field, HttpUrl
 from actors.conversation.settings import ConversationSettings
 from chassis.settings import Section, SettingsError, load
 from edge.settings import EdgeSettings
+from services.openfga.settings import OpenFgaSettings
 from services.openrouter.settings import OpenRouterSettings
 from workflows.generation.settings import GenerationSettings
 
@@ -50,6 +51,7 @@ class HandlersConfig:
     process: HandlersSettings
     conversation: ConversationSettings
     generation: GenerationSettings
+    openfga: OpenFgaSettings
     openrouter: OpenRouterSettings
 
     @classmethod
@@ -60,6 +62,7 @@ class HandlersConfig:
             process=_read(HandlersSettings, mistakes),
             conversation=_read(ConversationSettings, mistakes),
             generation=_read(GenerationSettings, mistakes),
+            openfga=_read(OpenFgaSettings, mistakes),
             openrouter=_read(OpenRouterSettings, mistakes),
         )
         if mistakes:
@@ -84,6 +87,14 @@ def read_edge() -> EdgeSettings:
 def read_register() -> RegisterSettings:
     """Read the settings of `register`; raises SettingsError with every mistake."""
     return _read_alone(RegisterSettings)
+
+
+def read_openfga() -> OpenFgaSettings:
+    """Read the settings of `authorization`; raises SettingsError with every mistake."""
+    settings = _read_alone(OpenFgaSettings)
+    if not settings.configured:
+        raise SettingsError(["OPENFGA_API_URL: is required and not set."])
+    return settings
 
 
 def _read_alone(section: type[S]) -> S:
