@@ -18,10 +18,13 @@ from app.settings import HandlersSettings, RegisterSettings
 from chassis.settings import Section, load
 from deploy import compose_command
 from deploy.image import healthcheck
+from devstack import openfga
 from devstack.compose_env import environment
 from devstack.keys import AUDIENCE, SecretKey
+from devstack.openfga import OpenFgaOptions, OpenFgaServer
 from devstack.restate import RestateOptions
 from edge.settings import EdgeSettings
+from services.openfga.settings import OpenFgaSettings
 from services.openrouter.settings import OpenRouterSettings
 from tests.support.repository import ROOT
 from workflows.generation.settings import GenerationSettings
@@ -32,9 +35,17 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 KRAKEND: dict[str, Any] = json.loads((ROOT / "krakend" / "krakend.json").read_text())
 SECTIONS: dict[str, tuple[type[Section], ...]] = {
     "edge": (EdgeSettings,),
-    "handlers": (HandlersSettings, ConversationSettings, GenerationSettings, OpenRouterSettings),
+    "handlers": (
+        HandlersSettings,
+        ConversationSettings,
+        GenerationSettings,
+        OpenFgaSettings,
+        OpenRouterSettings,
+    ),
+    "authorization": (OpenFgaSettings,),
     "register": (RegisterSettings,),
 }
+ONE_SHOT = {"register", "authorization", "openfga-tables"}
 ENVIRONMENT = environment(SecretKey(tenant_id="demo", user_id="visitor"))
 
 
@@ -184,6 +195,23 @@ def test_restate_runs_as_the_development_stack_runs_it() -> None:
     )
 
 
+def test_openfga_runs_as_the_development_stack_runs_it(tmp_path: Path) -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    [version] = re.findall(r"^OPENFGA_VERSION := (.+)$", makefile, re.M)
+    it = SERVICES["openfga"]
+    assert interpolated(it["image"]).endswith(f"/openfga:v{version}")
+    if openfga.binary() is None:
+        pytest.skip("no OpenFGA server is installed, so nothing can be asked of it")
+    ours = OpenFgaServer(OpenFgaOptions(tmp_path, tmp_path)).process.command.environment
+    addresses = {name for name in ours if name.endswith("_ADDR")}
+    assert set(it["environment"]) == set(ours) - addresses
+    places = {"OPENFGA_DATASTORE_URI", "OPENFGA_AUTHN_PRESHARED_KEYS"}
+    same = set(ours) - addresses - places
+    assert {name: ours[name] for name in same} == {name: it["environment"][name] for name in same}
+    assert not it.get("ports")
+    assert it["networks"] == ["durable"]
+
+
 @pytest.mark.parametrize("service", SERVICES)
 def test_every_service_is_hardened_and_watched(service: str) -> None:
     it = SERVICES[service]
@@ -191,8 +219,8 @@ def test_every_service_is_hardened_and_watched(service: str) -> None:
     assert it["cap_drop"] == ["ALL"]
     assert it["security_opt"] == ["no-new-privileges:true"]
     ours = "yocaso" in it["image"]
-    assert ours or it["healthcheck"]["test"]
-    assert it.get("healthcheck", {}).get("disable", False) == (service == "register")
+    assert ours or service in ONE_SHOT or it["healthcheck"]["test"]
+    assert it.get("healthcheck", {}).get("disable", False) == (service in ONE_SHOT)
 
 
 @pytest.mark.parametrize("service", SERVICES)
