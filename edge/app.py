@@ -28,6 +28,7 @@ from edge.requests import Request
 from edge.responses import Headers, Response, error_response
 from edge.routes import Entry, Routes
 from edge.settings import EdgeSettings
+from edge.shared_rates import SharedWindows, Valkey
 from edge.short_way import ShortWay, chosen
 from edge.streams import Send
 from edge.translate import FailedError
@@ -56,7 +57,10 @@ class Edge:
         self._local = {rpc.target: handler for rpc, handler in local.items()}
         _check_local(self._routes.entries, self._local)
         self._cors = Cors(settings.cors, settings.cors_origins)
-        self._rates = Rates(settings.requests_per_minute, settings.refused_credentials_per_minute)
+        self._shared = _shared_rates(settings)
+        self._rates = Rates(
+            settings.requests_per_minute, settings.refused_credentials_per_minute, self._shared
+        )
         self._addresses = Addresses(settings.trusted_proxies)
         self._platform = PlatformCalls()
         self._credentials = Credentials(settings, self._routes.entries, self._platform)
@@ -95,6 +99,8 @@ class Edge:
         if self._private is not None:
             await self._private.stop()
         await self._usage.stop()
+        if self._shared is not None:
+            await self._shared.close()
         await self._credentials.close()
         if self._forwarder is not None:
             await self._forwarder.ingress.close()
@@ -115,6 +121,8 @@ class Edge:
                 return jwks.healthy
 
             checks["issuer"] = issuer
+        if self._shared is not None:
+            checks["rates"] = self._shared.server.reachable
         return checks
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -192,7 +200,7 @@ class Edge:
         limits.check_head(request, entry)
         exchange.verified = verified = await self._identify(request)
         scopes.check(verified, entry)
-        exchange.headers = self._rates.count(verified)
+        exchange.headers = await self._rates.count(verified)
         raw = await limits.read_body(receive, entry, self._settings.body_seconds)
         message = body.parse(entry, raw)
         forwarder = self._forwarder
@@ -224,7 +232,7 @@ class Edge:
             if refusal.code is not Code.UNAUTHENTICATED:
                 raise
             address = self._addresses.of(request)
-            raise self._rates.refuse_credential(address, refusal) from None
+            raise await self._rates.refuse_credential(address, refusal) from None
 
     async def _send(self, exchange: "_Exchange", answer: Response, send: Send) -> None:
         exchange.code = answer.code
@@ -302,6 +310,13 @@ class _Exchange:
                 on_behalf_of=caller.user_id if caller.impersonator else None,
             ),
         )
+
+
+def _shared_rates(settings: EdgeSettings) -> SharedWindows | None:
+    if settings.rates_url is None:
+        return None
+    url = settings.rates_url.get_secret_value()
+    return SharedWindows(Valkey(url, settings.rates_timeout_seconds))
 
 
 def _check_local(entries: Sequence[Entry], local: Mapping[str, EdgeHandler]) -> None:

@@ -28,6 +28,12 @@ INGRESS_RETRIES = Counter(
 ABANDONED = Counter(
     "edge_abandoned_calls", "Calls given up because the handlers are down.", registry=REGISTRY
 )
+RATES_COUNTED = Counter(
+    "edge_rates_counted",
+    "Counts for rate limits, where edges share them: together, or here while the server is away.",
+    ["where"],
+    registry=REGISTRY,
+)
 JWKS_FETCHES = Counter(
     "edge_jwks_fetches", "Fetches of the issuer's keys, by result.", ["result"], registry=REGISTRY
 )

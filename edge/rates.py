@@ -1,8 +1,9 @@
-"""How often a key, a user or an address may call: fixed windows of a minute, in this process.
+"""How often a key, a user or an address may call: fixed windows of a minute.
 
-Written here because the `limits` library costs six times as much in memory: it takes locks and
-starts a timer thread that walks all keys a hundred times a second. Several edges each count on
-their own.
+Counted in this process, and over all edges where `shared_rates` has a server for that; its count
+then stands, and ours while it is away. Written here because the `limits` library costs six times as
+much in memory: it takes locks and starts a timer thread that walks all keys a hundred times a
+second.
 """
 
 import math
@@ -10,6 +11,7 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import Protocol
 
 from chassis.rpc import Mode
 from edge import reasons
@@ -18,7 +20,7 @@ from edge.requests import Request
 from edge.responses import Headers
 from errors import ErrorDetails, Reason, RetryInfo, RpcError
 
-_WINDOW_SECONDS = 60
+WINDOW_SECONDS = 60
 _MOST_KEYS = 100_000
 
 
@@ -41,27 +43,42 @@ class Windows:
                 del self._counts[key]
             elif len(self._counts) >= _MOST_KEYS:
                 del self._counts[next(iter(self._counts))]
-            counted = (now + _WINDOW_SECONDS, 0)
+            counted = (now + WINDOW_SECONDS, 0)
         ends, count = counted
         self._counts[key] = (ends, count + 1)
         return count + 1, ends - now
 
 
+class Together(Protocol):
+    """What counts over all edges; `shared_rates.SharedWindows`."""
+
+    async def hit(self, kind: str, key: str, limit: int) -> tuple[int, float] | None:
+        """As `Windows.hit`; None while it is away."""
+        ...
+
+
 class Rates:
     """Counts calls by caller, and refused credentials by address."""
 
-    def __init__(self, default_per_minute: int, refused_per_minute: int) -> None:
+    def __init__(
+        self, default_per_minute: int, refused_per_minute: int, together: Together | None = None
+    ) -> None:
+        """`together`: where several edges share their limits."""
         self._default = default_per_minute
         self._refused_per_minute = refused_per_minute
         self._calls, self._refusals = Windows(), Windows()
+        self._together = together
 
-    def count(self, verified: Verified) -> Headers | tuple[()]:
+    async def count(self, verified: Verified) -> Headers | tuple[()]:
         """Count a call; the headers tell key callers how much is left.
 
         Raises LimitedError, which carries the headers too.
         """
         limit = verified.requests_per_minute or self._default
         count, left = self._calls.hit(verified.limit_key)
+        if self._together is not None:
+            counted = await self._together.hit("calls", verified.limit_key, limit)
+            count, left = counted or (count, left)
         if count <= limit and verified.caller.mode is Mode.FIREBASE:
             return ()
         seconds = math.ceil(left)
@@ -74,9 +91,12 @@ class Rates:
             raise LimitedError(_limited(reasons.RATE_LIMITED, seconds), headers)
         return headers
 
-    def refuse_credential(self, address: str, refusal: RpcError) -> RpcError:
+    async def refuse_credential(self, address: str, refusal: RpcError) -> RpcError:
         """Count a wrong credential; the error to answer with, 429 beyond the limit."""
         count, left = self._refusals.hit(address)
+        if self._together is not None:
+            counted = await self._together.hit("refusals", address, self._refused_per_minute)
+            count, left = counted or (count, left)
         if count <= self._refused_per_minute:
             return refusal
         return _limited(reasons.RATE_LIMITED_CREDENTIALS, math.ceil(left))

@@ -4,11 +4,13 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     HttpUrl,
     IPvAnyNetwork,
+    SecretStr,
     StringConstraints,
     model_validator,
 )
@@ -19,6 +21,15 @@ from chassis.settings import Section
 Sha256Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
 Scope = Annotated[str, StringConstraints(pattern=r"^[a-z]+:[a-z]+$")]
+
+
+def _is_rates_url(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("redis://", "rediss://")):
+        raise ValueError("EDGE_RATES_URL must begin with redis:// or rediss://")
+    return url
+
+
+RatesUrl = Annotated[SecretStr, AfterValidator(_is_rates_url)]
 Perhaps = Annotated[int, Field(ge=1)] | None
 
 
@@ -75,6 +86,11 @@ class EdgeSettings(Section):
     requests_per_minute: int = Field(default=6000, ge=1)
     refused_credentials_per_minute: int = Field(default=300, ge=1)
     """Per address; beyond it a wrong credential is answered 429 instead of 401."""
+    rates_url: RatesUrl | None = None
+    """A Valkey or Redis server in which several edges count together: `redis://` or, with TLS,
+    `rediss://`. None: each edge counts for itself."""
+    rates_timeout_seconds: float = Field(default=0.25, gt=0)
+    """After that an edge goes by its own count."""
     trusted_proxies: tuple[IPvAnyNetwork, ...] = ()
     """Networks whose X-Forwarded-For is believed."""
 

@@ -68,3 +68,15 @@ def test_a_mistake_names_its_variable_and_keeps_its_value_to_itself(
 def test_all_mistakes_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     mistakes = _mistakes(monkeypatch, EDGE_BODY_SECONDS="0", EDGE_PRIVATE_PORT="-1")
     assert len(mistakes) == 2
+
+
+def test_a_server_for_rates_is_named_by_a_url_that_is_never_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (mistake,) = _mistakes(monkeypatch, EDGE_RATES_URL="http://:hunter2@valkey")
+    assert "redis://" in mistake
+    assert "hunter2" not in mistake
+    monkeypatch.setenv("EDGE_RATES_URL", "rediss://:hunter2@valkey/0")
+    settings = load(EdgeSettings, [])
+    assert settings is not None
+    assert "hunter2" not in repr(settings)
