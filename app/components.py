@@ -7,11 +7,13 @@ import httpx
 
 from actors.conversation import contract as conversation
 from actors.conversation.acceptance import Accepting
+from actors.conversation.handlers.branches import Branches
 from actors.conversation.handlers.reads import Reads
 from actors.conversation.handlers.reports import Reports
 from actors.conversation.handlers.runs import Runs
 from actors.conversation.handlers.threads import Threads
 from actors.conversation.lifecycle import Lifecycle
+from actors.conversation.starting import Starting
 from actors.conversation_manager import contract as conversation_manager
 from actors.conversation_manager.handlers import ConversationManager
 from app.broadcast import Broadcast
@@ -73,6 +75,7 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
     access = Access(authorization, config.openfga.remembered_seconds)
     accepting = Accepting(catalogue, streams)
     lifecycle = Lifecycle(config.conversation, broadcast)
+    starting = Starting(config.conversation, accepting, lifecycle)
     gateways = [
         Registered.of(llm.component, LLMGateway()),
         Registered.of(auth.component, AuthGateway()),
@@ -85,7 +88,8 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
             Registered.of(
                 conversation.component,
                 Threads(accepting),
-                Runs(config.conversation, accepting, lifecycle),
+                Runs(starting, lifecycle),
+                Branches(starting, lifecycle),
                 Reports(lifecycle),
                 Reads(),
             ),

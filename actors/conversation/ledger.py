@@ -17,7 +17,9 @@ from actors.conversation.state import (
     CONTENT,
     HEAD,
     LOG,
+    MESSAGE,
     PAGE_SIZE,
+    PIECE,
     RUN,
     SPILL_BYTES,
     Content,
@@ -25,6 +27,7 @@ from actors.conversation.state import (
     Head,
     Page,
     PendingRun,
+    Place,
     page_of,
 )
 from chassis.state import ReadContext
@@ -59,31 +62,44 @@ class Ledger:
         kind: str,
         at: datetime,
         *,
-        run_id: str,
+        run_id: str = "",
         message_id: str = "",
         attempt: int = 0,
         message: ChatMessage | None = None,
         turn: int = 0,
         error: dict[str, Any] | None = None,
         reason: str = "",
+        of: PendingRun | None = None,
     ) -> int:
-        """Add an event to the log and return its sequence. `turn` 0: the event opens a turn."""
+        """Add an event to the log and return its sequence.
+
+        turn: 0 where the event opens a turn.
+        of: the run that it is about, which gives run id, turn and place; other events belong to
+            the active branch.
+        """
         self.head.last_sequence += 1
         sequence = self.head.last_sequence
+        piece = self.head.piece
         entry = Entry(
             event=Event(
                 sequence=sequence,
                 type=kind,
                 created_at=at,
-                run_id=run_id,
+                run_id=of.run.run_id if of else run_id,
                 message_id=message_id,
                 attempt=attempt,
                 message=message,
                 error=error,
                 reason=reason,
             ),
-            turn=turn or sequence,
+            turn=(of.turn if of else turn) or sequence,
+            piece=of.piece if of else piece.number,
+            branch=of.branch if of else piece.branch,
         )
+        if message is not None:
+            MESSAGE.of(message_id).set(self._ctx, Place(sequence=sequence))
+            if entry.piece == piece.number:
+                piece.first_turn = piece.first_turn or entry.turn
         self._spill(entry)
         self.head.tail.append(entry)
         if sequence % PAGE_SIZE == 0:
@@ -111,6 +127,14 @@ class Ledger:
             if page is not None and brought:
                 LOG.of(number).set(self._ctx, page)
         return found
+
+    async def extend(self, number: int) -> None:
+        """Note that a piece that is not active got entries: those of a run begun in it."""
+        if number != self.head.piece.number:
+            piece = await PIECE.of(number).get(self._ctx)
+            assert piece is not None, "a piece that was left is stored"
+            piece.end = self.head.last_sequence
+            PIECE.of(number).set(self._ctx, piece)
 
     def save(self) -> None:
         """Write the head."""

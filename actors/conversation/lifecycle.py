@@ -25,6 +25,7 @@ from actors.conversation.contract.run import (
     Work,
 )
 from actors.conversation.ledger import Ledger
+from actors.conversation.path import Path, piece_of
 from actors.conversation.settings import ConversationSettings
 from actors.conversation.state import PendingRun
 from chassis.calls import send
@@ -62,7 +63,8 @@ class Lifecycle:
         head = ledger.head
         settings = head.settings
         keep_last = (settings.keep_last if settings else 0) or self._settings.keep_last
-        latest = await log.latest_of_turn(ctx, head, pending.turn, keep_last)
+        path = Path(ctx, head, await piece_of(ctx, head, pending.piece))
+        latest = await log.latest_of_turn(ctx, head, pending.turn, keep_last, path)
         entries = await log.with_contents(ctx, log.fitting(latest))
         return Work(
             answer_message_id=pending.answer_message_id,
@@ -88,12 +90,7 @@ class Lifecycle:
         pending.run.started_at = at
         pending.run.attempts = 1
         pending.first = ledger.append(
-            RUN_STARTED,
-            at,
-            run_id=pending.run.run_id,
-            message_id=pending.answer_message_id,
-            attempt=1,
-            turn=pending.turn,
+            RUN_STARTED, at, message_id=pending.answer_message_id, attempt=1, of=pending
         )
 
     def hand_over(self, ctx: ObjectContext, pending: PendingRun, work: Work | None) -> None:
@@ -126,16 +123,16 @@ class Lifecycle:
         ledger.append(
             _EVENT[report.status],
             at,
-            run_id=run.run_id,
             attempt=report.attempt,
-            turn=pending.turn,
             error=report.error,
             reason=report.reason,
+            of=pending,
         )
         settled = _settled(run, report, at)
         if pending.roll_back:
             settled.rolled_back = True
             await _roll_back(ledger, pending, at)
+        await ledger.extend(pending.piece)
         ledger.keep(settled)
         usage = report.usage
         head.totals = turn.added(
@@ -173,10 +170,9 @@ class Lifecycle:
         ledger.append(
             MESSAGE_COMPLETED,
             at,
-            run_id=pending.run.run_id,
             message_id=pending.answer_message_id,
             attempt=report.attempt,
-            turn=pending.turn,
+            of=pending,
             message=ChatMessage(
                 role=Role.assistant,
                 content=report.text,
@@ -204,13 +200,7 @@ class Lifecycle:
 
 async def _roll_back(ledger: Ledger, pending: PendingRun, at: datetime) -> None:
     for message_id in await ledger.void(pending):
-        ledger.append(
-            MESSAGE_ROLLED_BACK,
-            at,
-            run_id=pending.run.run_id,
-            message_id=message_id,
-            turn=pending.turn,
-        )
+        ledger.append(MESSAGE_ROLLED_BACK, at, message_id=message_id, of=pending)
 
 
 def _settled(run: Run, report: FinishRunRequest, at: datetime) -> Run:

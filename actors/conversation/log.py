@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 from actors.conversation.contract.entry import ChatMessage, Event
-from actors.conversation.state import CONTENT, LOG, PAGE_SIZE, Entry, Head, page_of
+from actors.conversation.naming import branch_id
+from actors.conversation.path import Path
+from actors.conversation.state import CONTENT, LOG, MESSAGE, PAGE_SIZE, Entry, Head, page_of
 from chassis.state import ReadContext, get_all
 
 # Pages read at once. Half of the entries bring a message, so 8 pages hold about 64 messages.
@@ -13,51 +15,107 @@ _WAVE = 8
 _ANSWER_BYTES = 4 * 1024 * 1024
 
 
+class Descent:
+    """Goes down the log page by page and leaps over what a path does not show.
+
+    position: what stands above it has been read.
+    """
+
+    def __init__(self, ctx: ReadContext, head: Head, path: Path | None, before: int) -> None:
+        self._ctx = ctx
+        self._head = head
+        self._path = path
+        self.position = min(before - 1, head.last_sequence)
+
+    async def more(self, wanted: int) -> list[Entry]:
+        """The next entries, newest first, about as many pages as `wanted` messages need."""
+        path, floor = self._path, 1
+        if path is not None:
+            self.position, floor = await path.below(self.position)
+        if self.position == 0:
+            return []
+        page = page_of(self.position)
+        first = max(page - _wave(wanted) + 1, page_of(floor))
+        if path is not None:
+            await path.reach(first * PAGE_SIZE + 1)
+        entries = await _entries(self._ctx, self._head, first, page)
+        shown = [e for e in reversed(entries) if e.event.sequence <= self.position]
+        self.position = first * PAGE_SIZE
+        return shown if path is None else [entry for entry in shown if path.shows(entry)]
+
+
 async def newest_first(
-    ctx: ReadContext, head: Head, before: int, wanted: int, keep: Callable[[Entry], bool]
+    ctx: ReadContext,
+    head: Head,
+    before: int,
+    wanted: int,
+    keep: Callable[[Entry], bool],
+    path: Path | None = None,
 ) -> list[Entry]:
-    """Up to `wanted` entries below sequence `before` that `keep` accepts, newest first."""
-    before = min(before, head.last_sequence + 1)
-    page, found = page_of(before - 1), list[Entry]()
-    while page >= 0 and len(found) < wanted:
-        first = max(page - _wave(wanted - len(found)) + 1, 0)
-        for entry in reversed(await _entries(ctx, head, first, page)):
-            if entry.event.sequence < before and len(found) < wanted and keep(entry):
-                found.append(entry)
-        page = first - 1
-    return found
+    """Up to `wanted` entries below sequence `before` that `keep` accepts, newest first; of one
+    branch where a path is given."""
+    descent, found = Descent(ctx, head, path, before), list[Entry]()
+    while descent.position > 0 and len(found) < wanted:
+        found += filter(keep, await descent.more(wanted - len(found)))
+    return found[:wanted]
 
 
 async def oldest_first(
-    ctx: ReadContext, head: Head, after: int, wanted: int, keep: Callable[[Entry], bool]
+    ctx: ReadContext,
+    head: Head,
+    after: int,
+    wanted: int,
+    keep: Callable[[Entry], bool],
+    path: Path | None = None,
 ) -> list[Entry]:
-    """Up to `wanted` entries above sequence `after` that `keep` accepts, oldest first."""
-    page, found = page_of(after + 1), list[Entry]()
-    newest = page_of(head.last_sequence)
-    while page <= newest and len(found) < wanted:
-        final = min(page + _wave(wanted - len(found)) - 1, newest)
+    """Up to `wanted` entries above sequence `after` that `keep` accepts, oldest first; of one
+    branch where a path is given."""
+    position, found = after + 1, list[Entry]()
+    while 0 < position <= head.last_sequence and len(found) < wanted:
+        ceiling = head.last_sequence
+        if path is not None:
+            position, ceiling = await path.above(position)
+        if position == 0:
+            break
+        page = page_of(position)
+        final = min(page + _wave(wanted - len(found)) - 1, page_of(ceiling))
         for entry in await _entries(ctx, head, page, final):
-            if entry.event.sequence > after and len(found) < wanted and keep(entry):
+            shown = path is None or path.shows(entry)
+            if shown and entry.event.sequence >= position and keep(entry):
                 found.append(entry)
-        page = final + 1
-    return found
+        position = (final + 1) * PAGE_SIZE + 1
+    return found[:wanted]
 
 
-async def latest_of_turn(ctx: ReadContext, head: Head, turn: int, wanted: int) -> list[Entry]:
-    """Up to `wanted` messages up to this turn's question, the last said first, in the order of
-    turns: a question that was queued stands in the log before the answers to those ahead of it.
+async def latest_of_turn(
+    ctx: ReadContext, head: Head, turn: int, wanted: int, path: Path
+) -> list[Entry]:
+    """Up to `wanted` messages of a branch up to this turn's question, the last said first, in
+    the order of turns: a question that was queued stands in the log before the answers to those
+    ahead of it.
     """
-    page, found = page_of(head.last_sequence), list[Entry]()
-    while page >= 0:
-        first = max(page - _wave(wanted) + 1, 0)
-        entries = await _entries(ctx, head, first, page)
+    descent, found = Descent(ctx, head, path, head.last_sequence + 1), list[Entry]()
+    while descent.position > 0:
+        entries = await descent.more(wanted)
         found += [entry for entry in entries if stands(entry) and entry.turn <= turn]
         found = sorted(found, key=turn_order, reverse=True)[:wanted]
         # What stands further down belongs to turns before its own sequence.
-        if len(found) == wanted and found[-1].turn > first * PAGE_SIZE:
+        if len(found) == wanted and found[-1].turn > descent.position:
             break
-        page = first - 1
     return found
+
+
+async def find(ctx: ReadContext, head: Head, message_id: str) -> Entry | None:
+    """The entry that brought a message."""
+    place = await MESSAGE.of(message_id).get(ctx)
+    return await entry_at(ctx, head, place.sequence) if place is not None else None
+
+
+async def entry_at(ctx: ReadContext, head: Head, sequence: int) -> Entry:
+    """The entry of a sequence that there is."""
+    page = page_of(sequence)
+    entries = await _entries(ctx, head, page, page)
+    return next(entry for entry in entries if entry.event.sequence == sequence)
 
 
 def turn_order(entry: Entry) -> tuple[int, int]:
@@ -107,6 +165,7 @@ def message_of(entry: Entry) -> ChatMessage:
             "run_id": entry.event.run_id,
             "sequence": entry.event.sequence,
             "created_at": entry.event.created_at,
+            "branch_id": branch_id(entry.branch),
         }
     )
 
@@ -114,7 +173,8 @@ def message_of(entry: Entry) -> ChatMessage:
 def event_of(entry: Entry, conversation_key: str) -> Event:
     """The event as clients see it."""
     message = message_of(entry) if brings_message(entry) else None
-    return entry.event.model_copy(update={"conversation_key": conversation_key, "message": message})
+    shown = {"conversation_key": conversation_key, "branch_id": branch_id(entry.branch)}
+    return entry.event.model_copy(update={**shown, "message": message})
 
 
 def _wave(wanted: int) -> int:

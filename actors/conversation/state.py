@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from actors.conversation.contract.branch import BranchKind
 from actors.conversation.contract.entry import Event
 from actors.conversation.contract.run import Run
 from actors.conversation.contract.thread import (
@@ -22,6 +23,7 @@ class PendingRun(Message):
     first: the sequence of its `run.started`, below which it brought no entry but its question.
     policy: how its message came.
     roll_back: when it ends, its messages leave the context.
+    piece, branch: where it answers, whichever branch is active by then.
     """
 
     run: Run
@@ -31,6 +33,8 @@ class PendingRun(Message):
     first: UInt32 = 0
     policy: InterruptPolicy = InterruptPolicy.INTERRUPT_POLICY_UNSPECIFIED
     roll_back: bool = False
+    piece: UInt32 = 0
+    branch: UInt32 = 0
 
 
 class Totals(Message):
@@ -48,12 +52,61 @@ class Entry(Message):
         because a queued message stands in the log before the answers to those ahead of it.
     spilled_bytes: the size of a content that is under a key of its own, 0 for one that is here.
     void: its message was rolled back and is no part of the thread any more. The event stays.
+    piece, branch: where it belongs.
     """
 
     event: Event
     turn: UInt32 = 0
     spilled_bytes: UInt32 = 0
     void: bool = False
+    piece: UInt32 = 0
+    branch: UInt32 = 0
+
+
+class Piece(Message):
+    """A stretch of a branch: what was said while the branch was active from one time on. See
+    path.py.
+
+    number: counts from 0, the one that every thread begins with; it has no parent.
+    parent, upto_turn, upto_sequence: the piece before it, which it shows up to that place in
+        the order of turns, itself included.
+    parent_end: what it shows of its parent stands below this sequence; 0: up to the parent's end.
+    begin, end: its entries stand between these sequences. The end of the active piece is that of
+        the log.
+    first_turn: the lowest turn in it; 0 while nothing was said.
+    """
+
+    number: UInt32 = 0
+    branch: UInt32 = 0
+    parent: UInt32 = 0
+    upto_turn: UInt32 = 0
+    upto_sequence: UInt32 = 0
+    parent_end: UInt32 = 0
+    begin: UInt32 = 0
+    end: UInt32 = 0
+    first_turn: UInt32 = 0
+
+
+class BranchRecord(Message):
+    """How a branch began. `parent` is a branch, `message_id` the user's message at the fork."""
+
+    number: UInt32 = 0
+    parent: UInt32 = 0
+    message_id: str = ""
+    kind: BranchKind = BranchKind.BRANCH_KIND_UNSPECIFIED
+    created_at: Timestamp | None = None
+
+
+class Tip(Message):
+    """The newest piece of a branch that is not active."""
+
+    piece: UInt32 = 0
+
+
+class Place(Message):
+    """Where a message stands: the sequence of the event that brought it."""
+
+    sequence: UInt32 = 0
 
 
 class Head(Message):
@@ -65,6 +118,8 @@ class Head(Message):
         that a command reads and writes one key, and a reader near the end needs no page.
     watchdog_at: when the outstanding CheckRun will come, so that there is one at most.
     touched_at: when the user's list last heard, or will hear, of activity here.
+    piece: the newest piece of the active branch.
+    pieces, branches: how many there are beside the first.
     """
 
     version: UInt32 = 1
@@ -80,6 +135,9 @@ class Head(Message):
     totals: Totals = Field(default_factory=Totals)
     watchdog_at: Timestamp | None = None
     touched_at: Timestamp | None = None
+    piece: Piece = Field(default_factory=Piece)
+    pieces: UInt32 = 0
+    branches: UInt32 = 0
 
 
 class Page(Message):
@@ -107,6 +165,10 @@ LOG = StateKey("log", Page)
 CONTENT = StateKey("content", Content)
 RUN = StateKey("run", Run)
 SENT = StateKey("sent", Sent)
+MESSAGE = StateKey("message", Place)
+PIECE = StateKey("piece", Piece)
+BRANCH = StateKey("branch", BranchRecord)
+TIP = StateKey("tip", Tip)
 
 # Measured: pages of about ten messages append nearly as fast as a key for each message and read
 # two to four times as fast; half of the entries bring a message.

@@ -3,6 +3,12 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from actors.conversation.contract.branch import (
+    Branch,
+    BranchedResponse,
+    BranchKind,
+    ListBranchesResponse,
+)
 from actors.conversation.contract.entry import (
     MESSAGE_COMPLETED,
     ChatMessage,
@@ -38,6 +44,7 @@ from services.openrouter.contract import (
 
 _KEY = "trip-to-lisbon"
 _RUN, _ANSWER, _QUESTION = "run_0198c2a7d3f1", "msg_0198c2a7d3f2", "msg_0198c2a7d3f0"
+_EDITED = "msg_0198c2a7d3f3"
 _MODEL = "openai/gpt-4o-mini"
 _AT = datetime(2026, 5, 4, 9, 30, tzinfo=UTC)
 _DONE_AT = _AT + timedelta(seconds=3)
@@ -50,6 +57,7 @@ _ASKED = ChatMessage(
     created_at=_AT,
     run_id=_RUN,
     sequence=1,
+    branch_id="main",
 )
 _ANSWERED = ChatMessage(
     message_id=_ANSWER,
@@ -60,6 +68,7 @@ _ANSWERED = ChatMessage(
     model=_MODEL,
     finish_reason="stop",
     sequence=3,
+    branch_id="main",
 )
 _FINISHED = Run(
     run_id=_RUN,
@@ -75,6 +84,7 @@ _FINISHED = Run(
     usage=_USAGE,
     cost_usd="0.00001035",
     time_to_first_token_ms=412,
+    branch_id="main",
     generation_config=GenerationConfig(model=_MODEL),
 )
 _EVENT = Event(
@@ -86,6 +96,7 @@ _EVENT = Event(
     message_id=_ANSWER,
     attempt=1,
     message=_ANSWERED,
+    branch_id="main",
 )
 _STREAM = f"""\
 event: message.delta
@@ -157,11 +168,49 @@ EXAMPLES: dict[Rpc[Any, Any], Example] = {
             total_usage=_USAGE,
             total_cost_usd="0.00001035",
             last_sequence=4,
+            active_branch_id="main",
         ),
     ),
     contract.list_messages: Example(
         contract.PublicListMessagesRequest(conversation_key=_KEY, oldest_first=True),
         ListMessagesResponse(messages=[_ASKED, _ANSWERED]),
+    ),
+    contract.regenerate: Example(
+        contract.PublicRegenerateRequest(conversation_key=_KEY, message_id=_ANSWER),
+        BranchedResponse(
+            run_id=_RUN, status=RunStatus.RUNNING, message_id=_QUESTION, branch_id="branch-1"
+        ),
+    ),
+    contract.edit_message: Example(
+        contract.PublicEditMessageRequest(
+            conversation_key=_KEY,
+            message_id=_QUESTION,
+            user_message=contract.PublicUserMessage(content="Name three districts of Porto."),
+            client_message_id="8c9b6e1f-0d2a",
+        ),
+        BranchedResponse(
+            run_id=_RUN, status=RunStatus.RUNNING, message_id=_EDITED, branch_id="branch-2"
+        ),
+    ),
+    contract.choose_branch: Example(
+        contract.BranchRequest(conversation_key=_KEY, branch_id="main"),
+        Branch(branch_id="main", created_at=_AT, active=True),
+    ),
+    contract.list_branches: Example(
+        contract.PublicListBranchesRequest(conversation_key=_KEY),
+        ListBranchesResponse(
+            branches=[
+                Branch(
+                    branch_id="branch-1",
+                    parent_branch_id="main",
+                    message_id=_QUESTION,
+                    kind=BranchKind.REGENERATE,
+                    created_at=_DONE_AT,
+                    active=True,
+                ),
+                Branch(branch_id="main", created_at=_AT),
+            ]
+        ),
     ),
     contract.get_run: Example(
         contract.RunRequest(conversation_key=_KEY, run_id=_RUN),

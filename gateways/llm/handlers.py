@@ -3,6 +3,7 @@
 from restate import Context
 
 from actors.conversation import contract as conversation
+from actors.conversation.contract.branch import Branch, BranchedResponse, ListBranchesResponse
 from actors.conversation.contract.run import (
     ListMessagesResponse,
     ListRunsResponse,
@@ -123,8 +124,50 @@ class LLMGateway:
     async def list_messages(
         self, ctx: Context, request: contract.PublicListMessagesRequest
     ) -> ListMessagesResponse:
-        """List the messages of a thread from either end."""
+        """List the messages of a thread from either end.
+
+        Those of the active branch, unless `branch_id` names another.
+        """
         return await make(ctx, targets.list_messages(_caller(ctx), request))
+
+    @implements(contract.regenerate)
+    async def regenerate(
+        self, ctx: Context, request: contract.PublicRegenerateRequest
+    ) -> BranchedResponse:
+        """Answer a message anew.
+
+        `message_id` names a user's message, or the answer to it. The new answer begins a branch,
+        which is the active one from then on; the old branch stays readable. While a run is
+        active the interrupt policy decides, as for `send-message`.
+        """
+        return await make(ctx, targets.regenerate(_caller(ctx), request))
+
+    @implements(contract.edit_message)
+    async def edit_message(
+        self, ctx: Context, request: contract.PublicEditMessageRequest
+    ) -> BranchedResponse:
+        """Say a message of the user in other words and answer that.
+
+        The edited message begins a branch, which is the active one from then on; the old branch
+        stays readable. While a run is active the interrupt policy decides, as for `send-message`.
+        """
+        return await make(ctx, targets.edit_message(_caller(ctx), request))
+
+    @implements(contract.choose_branch)
+    async def choose_branch(self, ctx: Context, request: contract.BranchRequest) -> Branch:
+        """Make a branch the active one.
+
+        `conversation-state` shows the active branch, and new messages continue it. Runs answer
+        in the branch in which they were started.
+        """
+        return await make(ctx, targets.choose_branch(_caller(ctx), request))
+
+    @implements(contract.list_branches)
+    async def list_branches(
+        self, ctx: Context, request: contract.PublicListBranchesRequest
+    ) -> ListBranchesResponse:
+        """List the branches of a thread, newest first; `main` is the one that it began with."""
+        return await make(ctx, targets.list_branches(_caller(ctx), request))
 
     @implements(contract.get_run)
     async def get_run(self, ctx: Context, request: contract.RunRequest) -> Run:

@@ -5,6 +5,15 @@ gateway's hop (architecture §7).
 """
 
 from actors.conversation import contract as conversation
+from actors.conversation.contract.branch import (
+    Branch,
+    BranchedResponse,
+    ChooseBranchRequest,
+    EditMessageRequest,
+    ListBranchesRequest,
+    ListBranchesResponse,
+    RegenerateRequest,
+)
 from actors.conversation.contract.run import (
     CancelRunRequest,
     GetRunRequest,
@@ -86,8 +95,52 @@ def list_messages(
         page_size=request.page_size,
         page_token=request.page_token,
         oldest_first=request.oldest_first,
+        branch_id=request.branch_id,
     )
     return Call(conversation.list_messages, asked, caller.key(request.conversation_key))
+
+
+def regenerate(
+    caller: Caller, request: contract.PublicRegenerateRequest
+) -> Call[RegenerateRequest, BranchedResponse]:
+    """The user's own thread."""
+    asked = RegenerateRequest(
+        message_id=request.message_id,
+        generation_config=request.generation_config,
+        interrupt_policy=request.interrupt_policy,
+    )
+    return Call(conversation.regenerate, asked, caller.key(request.conversation_key))
+
+
+def edit_message(
+    caller: Caller, request: contract.PublicEditMessageRequest
+) -> Call[EditMessageRequest, BranchedResponse]:
+    """The user's own thread."""
+    said = request.user_message
+    asked = EditMessageRequest(
+        message_id=request.message_id,
+        user_message=UserMessage(role=said.role, content=said.content, parts=said.parts),
+        client_message_id=request.client_message_id,
+        generation_config=request.generation_config,
+        interrupt_policy=request.interrupt_policy,
+    )
+    return Call(conversation.edit_message, asked, caller.key(request.conversation_key))
+
+
+def choose_branch(
+    caller: Caller, request: contract.BranchRequest
+) -> Call[ChooseBranchRequest, Branch]:
+    """The user's own thread."""
+    asked = ChooseBranchRequest(branch_id=request.branch_id)
+    return Call(conversation.choose_branch, asked, caller.key(request.conversation_key))
+
+
+def list_branches(
+    caller: Caller, request: contract.PublicListBranchesRequest
+) -> Call[ListBranchesRequest, ListBranchesResponse]:
+    """The user's own thread."""
+    asked = ListBranchesRequest(page_size=request.page_size, page_token=request.page_token)
+    return Call(conversation.list_branches, asked, caller.key(request.conversation_key))
 
 
 def get_run(caller: Caller, request: contract.RunRequest) -> Call[GetRunRequest, Run]:

@@ -51,6 +51,8 @@ async def made(stack: RunningStack, things: dict[str, str]) -> dict[str, str]:
         things |= {
             "conversation_key": thread,
             "run_id": sent.body["runId"],
+            "message_id": sent.body["messageId"],
+            "branch_id": "main",
             "key_id": key.body["result"]["key_id"],
         }
     return things
@@ -95,6 +97,6 @@ _CHANGING = {"date", "traceparent", "ratelimit-remaining", "ratelimit-reset"}
 
 
 def test_every_identifier_of_every_method_is_known() -> None:
-    known = {"conversation_key", "run_id", "key_id"}
+    known = {"conversation_key", "run_id", "message_id", "branch_id", "key_id"}
     assert {name for rpc in NAMING for name in identifiers(rpc)} <= known
     assert len(NAMING) > 10

@@ -8,6 +8,14 @@ from restate.server_context import restate_context_is_replaying
 
 from actors.conversation import contract
 from actors.conversation.acceptance import Accepting
+from actors.conversation.contract.branch import (
+    Branch,
+    BranchedResponse,
+    ChooseBranchRequest,
+    EditMessageRequest,
+    ListBranchesRequest,
+    RegenerateRequest,
+)
 from actors.conversation.contract.entry import ChatMessage, Event, Usage
 from actors.conversation.contract.events import ReadEventsRequest
 from actors.conversation.contract.run import (
@@ -18,6 +26,7 @@ from actors.conversation.contract.run import (
     FinishRunRequest,
     GetRunRequest,
     ListMessagesRequest,
+    ListRunsRequest,
     RetryingRequest,
     Run,
     RunStatus,
@@ -36,13 +45,16 @@ from actors.conversation.contract.thread import (
     UpdateGenerationConfigRequest,
     UpdateSettingsRequest,
 )
+from actors.conversation.handlers.branches import Branches
 from actors.conversation.handlers.reads import Reads
 from actors.conversation.handlers.reports import Reports
 from actors.conversation.handlers.runs import Runs
 from actors.conversation.handlers.threads import Threads
 from actors.conversation.lifecycle import Lifecycle
 from actors.conversation.settings import ConversationSettings
+from actors.conversation.starting import Starting
 from tests.support.fake_platform import FakePlatform
+from workflows.generation import contract as generation
 
 KEY = "acme/alice/a%20thread"
 
@@ -109,10 +121,12 @@ class Conversation:
         self.settings = settings or _SETTINGS
         accepting = Accepting(KnownModels(*models), self.places)
         lifecycle = Lifecycle(self.settings, self.heard)
+        starting = Starting(self.settings, accepting, lifecycle)
         platform.serve(
             contract.component,
             Threads(accepting),
-            Runs(self.settings, accepting, lifecycle),
+            Runs(starting, lifecycle),
+            Branches(starting, lifecycle),
             Reports(lifecycle),
             Reads(),
         )
@@ -160,6 +174,54 @@ class Conversation:
         """The contents of all messages that are part of the thread."""
         return [message.content for message in (await self.state()).messages]
 
+    async def regenerate(
+        self,
+        message_id: str,
+        policy: InterruptPolicy = InterruptPolicy.INTERRUPT_POLICY_UNSPECIFIED,
+    ) -> BranchedResponse:
+        """Let a message be answered anew."""
+        request = RegenerateRequest(message_id=message_id, interrupt_policy=policy)
+        return await self.platform.call(contract.regenerate, request, key=self.key)
+
+    async def edit(
+        self,
+        message_id: str,
+        text: str,
+        id: str = "",
+        policy: InterruptPolicy = InterruptPolicy.INTERRUPT_POLICY_UNSPECIFIED,
+    ) -> BranchedResponse:
+        """Say a message in other words."""
+        request = EditMessageRequest(
+            message_id=message_id,
+            user_message=UserMessage(content=text),
+            client_message_id=id,
+            interrupt_policy=policy,
+        )
+        return await self.platform.call(contract.edit_message, request, key=self.key)
+
+    async def choose(self, branch_id: str) -> Branch:
+        """Go to another branch."""
+        request = ChooseBranchRequest(branch_id=branch_id)
+        return await self.platform.call(contract.choose_branch, request, key=self.key)
+
+    async def branches(self) -> list[Branch]:
+        """All branches, newest first."""
+        request = ListBranchesRequest(page_size=200)
+        answer = await self.platform.call(contract.list_branches, request, key=self.key)
+        return answer.branches
+
+    async def read(self, branch_id: str = "", *, size: int = 200) -> list[str]:
+        """The contents of a branch's messages, read page by page from its beginning."""
+        pages = await self.messages(size, oldest_first=True, branch_id=branch_id)
+        return [message.content for page in pages for message in page]
+
+    async def asked(self, run_id: str) -> list[str]:
+        """What the model of a run is asked, oldest first."""
+        work = dict(self.platform.sent(generation.run))[run_id].work
+        work = work or (await self.begin(run_id)).work
+        assert work is not None
+        return [message.content for message in work.context]
+
     async def begin(self, run_id: str) -> BeginRunResponse:
         """The workflow has a place and asks for its work."""
         request = BeginRunRequest(run_id=run_id, at=self.platform.time)
@@ -203,6 +265,11 @@ class Conversation:
         request = GetRunRequest(run_id=run_id)
         return await self.platform.call(contract.get_run, request, key=self.key)
 
+    async def runs(self) -> list[Run]:
+        """All runs, newest first."""
+        request = ListRunsRequest(page_size=200)
+        return (await self.platform.call(contract.list_runs, request, key=self.key)).runs
+
     async def state(self) -> State:
         """The thread."""
         request = GetStateRequest(page_size=200)
@@ -222,13 +289,15 @@ class Conversation:
         """The types of all events."""
         return [event.type for event in await self.events()]
 
-    async def messages(self, size: int, *, oldest_first: bool = False) -> list[list[ChatMessage]]:
+    async def messages(
+        self, size: int, *, oldest_first: bool = False, branch_id: str = ""
+    ) -> list[list[ChatMessage]]:
         """All messages, page by page."""
         pages: list[list[ChatMessage]] = []
         token = ""
         while True:
             request = ListMessagesRequest(
-                page_size=size, page_token=token, oldest_first=oldest_first
+                page_size=size, page_token=token, oldest_first=oldest_first, branch_id=branch_id
             )
             page = await self.platform.call(contract.list_messages, request, key=self.key)
             pages.append(page.messages)

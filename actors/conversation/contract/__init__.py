@@ -4,6 +4,15 @@ The nouns (ChatMessage, Event, Run, Settings, GenerationConfig) are public: the 
 are made of them, so their fields are a promise.
 """
 
+from actors.conversation.contract.branch import (
+    Branch,
+    BranchedResponse,
+    ChooseBranchRequest,
+    EditMessageRequest,
+    ListBranchesRequest,
+    ListBranchesResponse,
+    RegenerateRequest,
+)
 from actors.conversation.contract.events import ReadEventsRequest, ReadEventsResponse
 from actors.conversation.contract.run import (
     BeginRunRequest,
@@ -62,6 +71,17 @@ MESSAGE_ID_REUSED = Reason(
     Code.ALREADY_EXISTS,
     "This client_message_id was used for a message with other content.",
 )
+MESSAGE_NOT_FOUND = Reason(
+    "message.not_found", Code.NOT_FOUND, "There is no such message in this thread."
+)
+NOT_THE_USERS = Reason(
+    "message.not_the_users",
+    Code.FAILED_PRECONDITION,
+    "Only a message of the user can be edited. An answer can be regenerated.",
+)
+BRANCH_NOT_FOUND = Reason(
+    "branch.not_found", Code.NOT_FOUND, "There is no such branch in this thread."
+)
 RUN_NOT_FOUND = Reason("run.not_found", Code.NOT_FOUND, "There is no such run in this thread.")
 RUN_LOST = Reason(
     "run.lost",
@@ -115,6 +135,38 @@ send_message = component.rpc(
     edge_callable=True,
     idempotency_retention=COMMAND_RETENTION,
 )
+regenerate = component.rpc(
+    "Regenerate",
+    RegenerateRequest,
+    BranchedResponse,
+    errors=(THREAD_NOT_FOUND, MESSAGE_NOT_FOUND, THREAD_BUSY, QUEUE_FULL, MODEL_UNKNOWN),
+    edge_callable=True,
+    idempotency_retention=COMMAND_RETENTION,
+)
+edit_message = component.rpc(
+    "EditMessage",
+    EditMessageRequest,
+    BranchedResponse,
+    errors=(
+        THREAD_NOT_FOUND,
+        MESSAGE_NOT_FOUND,
+        NOT_THE_USERS,
+        MESSAGE_ID_REUSED,
+        THREAD_BUSY,
+        QUEUE_FULL,
+        MODEL_UNKNOWN,
+    ),
+    edge_callable=True,
+    idempotency_retention=COMMAND_RETENTION,
+)
+choose_branch = component.rpc(
+    "ChooseBranch",
+    ChooseBranchRequest,
+    Branch,
+    errors=(THREAD_NOT_FOUND, BRANCH_NOT_FOUND),
+    edge_callable=True,
+    idempotency_retention=COMMAND_RETENTION,
+)
 cancel_run = component.rpc(
     "CancelRun",
     CancelRunRequest,
@@ -136,11 +188,19 @@ get_state = component.rpc(
     shared=True,
     edge_callable=True,
 )
+list_branches = component.rpc(
+    "ListBranches",
+    ListBranchesRequest,
+    ListBranchesResponse,
+    errors=(THREAD_NOT_FOUND, PAGE_TOKEN_INVALID),
+    shared=True,
+    edge_callable=True,
+)
 list_messages = component.rpc(
     "ListMessages",
     ListMessagesRequest,
     ListMessagesResponse,
-    errors=(THREAD_NOT_FOUND, PAGE_TOKEN_INVALID),
+    errors=(THREAD_NOT_FOUND, BRANCH_NOT_FOUND, PAGE_TOKEN_INVALID),
     shared=True,
     edge_callable=True,
 )

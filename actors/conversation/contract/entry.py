@@ -35,6 +35,7 @@ class ChatMessage(Message):
     """One message of a thread.
 
     sequence: the event that brought it; also its place in paging.
+    branch_id: the branch in which it was said.
     partial: the answer ended before the model did, by cancel or by failure.
     """
 
@@ -49,12 +50,15 @@ class ChatMessage(Message):
     finish_reason: str = ""
     partial: bool = False
     sequence: UInt32 = 0
+    branch_id: str = ""
 
 
 # Event types are words on the wire, as the architecture (§7) lists them.
 MESSAGE_CREATED = "message.created"
 MESSAGE_COMPLETED = "message.completed"
 MESSAGE_ROLLED_BACK = "message.rolled_back"
+BRANCH_CREATED = "branch.created"
+BRANCH_CHOSEN = "branch.chosen"
 RUN_STARTED = "run.started"
 RUN_RETRYING = "run.retrying"
 RUN_COMPLETED = "run.completed"
@@ -69,6 +73,9 @@ class Event(Message):
     attempt: of the run, counts from 1; 0 where the event is about no attempt.
     message: with `message.*`.
     error: with `run.failed` and `run.retrying`: the inner object of the error envelope.
+    branch_id: the branch of the thread that it belongs to; with `branch.chosen` and
+        `branch.created` the one that is active from here on. `branch.created` names the message
+        that is answered anew or edited.
     """
 
     sequence: UInt32 = 0
@@ -81,3 +88,4 @@ class Event(Message):
     message: ChatMessage | None = None
     error: Struct | None = None
     reason: str = ""
+    branch_id: str = ""

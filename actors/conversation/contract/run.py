@@ -27,6 +27,7 @@ class Run(Message):
     attempts: how often the model was asked.
     time_to_first_token_ms: from the opening of the model call that answered.
     error: the inner object of the error envelope, for FAILED runs.
+    branch_id: the branch in which it answers.
     rolled_back: the run was cancelled by a message with ROLLBACK, and its messages left the
         context.
     """
@@ -50,6 +51,7 @@ class Run(Message):
     generation_config: GenerationConfig | None = None
     error: Struct | None = None
     rolled_back: bool = False
+    branch_id: str = ""
 
 
 class UserMessage(Message):
@@ -180,11 +182,13 @@ class ListRunsResponse(Message):
 
 
 class ListMessagesRequest(Message):
-    """A page of messages. Without a token: the newest, or with `oldest_first` the oldest."""
+    """A page of messages. Without a token: the newest, or with `oldest_first` the oldest.
+    Without a branch: the active one's."""
 
     page_size: Int32 = Field(default=0, ge=0, le=200)
     page_token: str = Field(default="", max_length=64)
     oldest_first: bool = False
+    branch_id: str = ""
 
 
 class ListMessagesResponse(Message):

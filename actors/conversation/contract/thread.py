@@ -124,8 +124,8 @@ class GetStateRequest(Message):
 
 
 class State(Message):
-    """A thread as a client sees it. `messages` is a page in the order they were said;
-    `next_page_token` leads to the page before it."""
+    """A thread as a client sees it. `messages` is a page of the active branch in the order they
+    were said; `next_page_token` leads to the page before it."""
 
     conversation_key: str = ""
     name: str = ""
@@ -141,3 +141,4 @@ class State(Message):
     total_usage: Usage | None = None
     total_cost_usd: str = ""
     last_sequence: UInt32 = 0
+    active_branch_id: str = ""

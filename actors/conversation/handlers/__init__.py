@@ -1,4 +1,5 @@
-"""How a conversation behaves: threads.py, runs.py (clients), reports.py (the workflow), reads.py.
+"""How a conversation behaves, for clients: threads.py, runs.py, branches.py, reads.py; for the
+workflow: reports.py.
 
 Each file has one class; together they implement the contract of ConversationActor.
 """

@@ -2,8 +2,8 @@
 
 from restate import ObjectSharedContext
 
-from actors.conversation import contract, log
-from actors.conversation.contract.entry import MESSAGE_CREATED
+from actors.conversation import branching, contract, log
+from actors.conversation.contract.entry import BRANCH_CREATED, MESSAGE_CREATED
 from actors.conversation.contract.events import ReadEventsRequest, ReadEventsResponse
 from actors.conversation.contract.run import (
     GetRunRequest,
@@ -14,6 +14,7 @@ from actors.conversation.contract.run import (
     Run,
 )
 from actors.conversation.ledger import pending_run, run_record
+from actors.conversation.path import Path
 from actors.conversation.state import HEAD, RUN, Entry, Head
 from chassis.identity import key_segments
 from chassis.paging import PAGE_TOKEN_INVALID
@@ -31,12 +32,16 @@ class Reads:
         self, ctx: ObjectSharedContext, request: ListMessagesRequest
     ) -> ListMessagesResponse:
         """List messages from either end."""
-        return await message_page(ctx, await _head(ctx), request)
+        head = await head_of(ctx)
+        active = head.piece.branch
+        branch = branching.number_of(head, request.branch_id) if request.branch_id else active
+        path = Path(ctx, head, await branching.tip_of(ctx, head, branch))
+        return await message_page(ctx, head, path, request)
 
     @implements(contract.get_run)
     async def get_run(self, ctx: ObjectSharedContext, request: GetRunRequest) -> Run:
         """Read the record of a run."""
-        run = await run_record(ctx, await _head(ctx), request.run_id)
+        run = await run_record(ctx, await head_of(ctx), request.run_id)
         if run is None:
             raise contract.RUN_NOT_FOUND.error()
         return run
@@ -46,7 +51,7 @@ class Reads:
         self, ctx: ObjectSharedContext, request: ListRunsRequest
     ) -> ListRunsResponse:
         """List runs, newest first."""
-        head = await _head(ctx)
+        head = await head_of(ctx)
         wanted = request.page_size or _DEFAULT_PAGE
         before = _sequence(request.page_token, default=head.last_sequence + 1)
         entries = await log.newest_first(ctx, head, before, wanted + 1, _opens_run)
@@ -61,7 +66,7 @@ class Reads:
         self, ctx: ObjectSharedContext, request: ReadEventsRequest
     ) -> ReadEventsResponse:
         """Read events after a sequence."""
-        head = await _head(ctx)
+        head = await head_of(ctx)
         if request.after > head.last_sequence:
             raise contract.BEYOND_END.error()
         conversation_key = key_segments(ctx.key())[-1]
@@ -79,16 +84,16 @@ class Reads:
 
 
 async def message_page(
-    ctx: ObjectSharedContext, head: Head, request: ListMessagesRequest
+    ctx: ObjectSharedContext, head: Head, path: Path, request: ListMessagesRequest
 ) -> ListMessagesResponse:
-    """A page of messages; the token is the sequence at which the next page goes on."""
+    """A page of a branch's messages; the token is the sequence at which the next page goes on."""
     wanted = request.page_size or _DEFAULT_PAGE
     if request.oldest_first:
         after = _sequence(request.page_token, default=0)
-        found = await log.oldest_first(ctx, head, after, wanted + 1, log.stands)
+        found = await log.oldest_first(ctx, head, after, wanted + 1, log.stands, path)
     else:
         before = _sequence(request.page_token, default=head.last_sequence + 1)
-        found = await log.newest_first(ctx, head, before, wanted + 1, log.stands)
+        found = await log.newest_first(ctx, head, before, wanted + 1, log.stands, path)
     shown = log.fitting(found[:wanted])
     return ListMessagesResponse(
         messages=[log.message_of(entry) for entry in await log.with_contents(ctx, shown)],
@@ -96,7 +101,8 @@ async def message_page(
     )
 
 
-async def _head(ctx: ObjectSharedContext) -> Head:
+async def head_of(ctx: ObjectSharedContext) -> Head:
+    """The thread; raises thread.not_found."""
     head = await HEAD.get(ctx)
     if head is None:
         raise contract.THREAD_NOT_FOUND.error()
@@ -112,7 +118,7 @@ async def _records(ctx: ObjectSharedContext, head: Head, run_ids: list[str]) -> 
 
 
 def _opens_run(entry: Entry) -> bool:
-    return entry.event.type == MESSAGE_CREATED and bool(entry.event.run_id)
+    return entry.event.type in (MESSAGE_CREATED, BRANCH_CREATED) and bool(entry.event.run_id)
 
 
 def _token(shown: list[Entry], more: bool) -> str:

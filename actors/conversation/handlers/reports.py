@@ -63,11 +63,10 @@ class Reports:
         ledger.append(
             RUN_RETRYING,
             request.at,
-            run_id=request.run_id,
             message_id=active.answer_message_id,
             attempt=request.attempt,
-            turn=active.turn,
             error=request.error,
+            of=active,
         )
         ledger.save()
         self._lifecycle.announce(ctx, ledger)

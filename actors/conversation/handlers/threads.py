@@ -22,6 +22,8 @@ from actors.conversation.contract.thread import (
 from actors.conversation.handlers.reads import message_page
 from actors.conversation.ledger import Ledger
 from actors.conversation.merging import merged, without
+from actors.conversation.naming import branch_id
+from actors.conversation.path import Path
 from actors.conversation.state import HEAD, Head
 from chassis.identity import key_segments
 from chassis.serve import implements
@@ -84,6 +86,7 @@ class Threads:
         page = await message_page(
             ctx,
             head,
+            Path(ctx, head, head.piece),
             ListMessagesRequest(page_size=request.page_size, page_token=request.page_token),
         )
         totals = head.totals
@@ -106,4 +109,5 @@ class Threads:
             ),
             total_cost_usd=totals.cost_usd,
             last_sequence=head.last_sequence,
+            active_branch_id=branch_id(head.piece.branch),
         )

@@ -2,20 +2,24 @@
 
 Methods that read or change one thread name it by `conversation_key`, which belongs to the caller.
 Answers are made of the nouns that ConversationActor's contract defines. The requests stand in
-threads.py, runs.py and events.py.
+threads.py, runs.py, branches.py and events.py.
 """
 
 from datetime import timedelta
 
 from actors.conversation.contract import (
     BEYOND_END,
+    BRANCH_NOT_FOUND,
     MESSAGE_ID_REUSED,
+    MESSAGE_NOT_FOUND,
+    NOT_THE_USERS,
     QUEUE_FULL,
     RUN_NOT_FOUND,
     THREAD_BUSY,
     THREAD_EXISTS,
     THREAD_NOT_FOUND,
 )
+from actors.conversation.contract.branch import Branch, BranchedResponse, ListBranchesResponse
 from actors.conversation.contract.run import (
     ListMessagesResponse,
     ListRunsResponse,
@@ -31,6 +35,12 @@ from actors.conversation_manager.contract import ListRequest, ListResponse
 from chassis.paging import PAGE_TOKEN_INVALID
 from chassis.retries import REQUEST
 from chassis.rpc import Component, Effect, Kind
+from gateways.llm.contract.branches import (
+    BranchRequest,
+    PublicEditMessageRequest,
+    PublicListBranchesRequest,
+    PublicRegenerateRequest,
+)
 from gateways.llm.contract.events import Partial, PullEventsRequest, PullEventsResponse
 from gateways.llm.contract.runs import (
     PublicListMessagesRequest,
@@ -54,12 +64,16 @@ from services.openrouter.contract import (
 )
 
 __all__ = [
+    "BranchRequest",
     "ConversationStateRequest",
     "CreateThreadRequest",
     "CreateThreadResponse",
     "Partial",
+    "PublicEditMessageRequest",
+    "PublicListBranchesRequest",
     "PublicListMessagesRequest",
     "PublicListRunsRequest",
+    "PublicRegenerateRequest",
     "PublicSendMessageRequest",
     "PublicUpdateGenerationConfigRequest",
     "PublicUpdateSettingsRequest",
@@ -130,6 +144,46 @@ list_messages = component.public(
     "ListMessages",
     PublicListMessagesRequest,
     ListMessagesResponse,
+    scope=READ,
+    effect=Effect.READ,
+    errors=(THREAD_NOT_FOUND, BRANCH_NOT_FOUND, PAGE_TOKEN_INVALID),
+)
+regenerate = component.public(
+    "Regenerate",
+    PublicRegenerateRequest,
+    BranchedResponse,
+    scope=WRITE,
+    effect=Effect.COMMAND,
+    errors=(THREAD_NOT_FOUND, MESSAGE_NOT_FOUND, THREAD_BUSY, QUEUE_FULL, MODEL_UNKNOWN),
+)
+edit_message = component.public(
+    "EditMessage",
+    PublicEditMessageRequest,
+    BranchedResponse,
+    scope=WRITE,
+    effect=Effect.COMMAND,
+    errors=(
+        THREAD_NOT_FOUND,
+        MESSAGE_NOT_FOUND,
+        NOT_THE_USERS,
+        MESSAGE_ID_REUSED,
+        THREAD_BUSY,
+        QUEUE_FULL,
+        MODEL_UNKNOWN,
+    ),
+)
+choose_branch = component.public(
+    "ChooseBranch",
+    BranchRequest,
+    Branch,
+    scope=WRITE,
+    effect=Effect.COMMAND,
+    errors=(THREAD_NOT_FOUND, BRANCH_NOT_FOUND),
+)
+list_branches = component.public(
+    "ListBranches",
+    PublicListBranchesRequest,
+    ListBranchesResponse,
     scope=READ,
     effect=Effect.READ,
     errors=(THREAD_NOT_FOUND, PAGE_TOKEN_INVALID),

@@ -18,7 +18,8 @@ class PublicUserMessage(Message):
     parts: list[ContentPart] = Field(default_factory=list[ContentPart], max_length=64)
 
 
-def _said_by_the_user(message: PublicUserMessage) -> PublicUserMessage:
+def said_by_the_user(message: PublicUserMessage) -> PublicUserMessage:
+    """Refuse what is not one message of a user."""
     if message.role != Role.user:
         raise violation("must have the role user")
     if bool(message.content) == bool(message.parts):
@@ -31,19 +32,21 @@ class PublicSendMessageRequest(Message):
     `interrupt_policy` holds for this message instead of the thread's."""
 
     conversation_key: ConversationKey
-    user_message: Annotated[PublicUserMessage, AfterValidator(_said_by_the_user)]
+    user_message: Annotated[PublicUserMessage, AfterValidator(said_by_the_user)]
     client_message_id: str = Field(default="", max_length=128)
     generation_config: GenerationConfig | None = None
     interrupt_policy: InterruptPolicy = InterruptPolicy.INTERRUPT_POLICY_UNSPECIFIED
 
 
 class PublicListMessagesRequest(Message):
-    """A page of messages, newest first unless asked otherwise."""
+    """A page of messages, newest first unless asked otherwise; of the active branch unless
+    another is named."""
 
     conversation_key: ConversationKey
     page_size: Int32 = Field(default=0, ge=0, le=200)
     page_token: str = Field(default="", max_length=64)
     oldest_first: bool = False
+    branch_id: str = Field(default="", max_length=64)
 
 
 class RunRequest(Message):

@@ -22,14 +22,6 @@ INTERRUPT, ROLLBACK = InterruptPolicy.INTERRUPT, InterruptPolicy.ROLLBACK
 CANCELLED = RunStatus.CANCELLED
 
 
-async def asked(thread: Conversation, run_id: str) -> list[str]:
-    """What the model of a run is asked, oldest first."""
-    work = dict(thread.platform.sent(generation.run))[run_id].work
-    work = work or (await thread.begin(run_id)).work
-    assert work is not None
-    return [message.content for message in work.context]
-
-
 async def test_a_message_that_may_not_wait_is_refused_and_changes_nothing() -> None:
     async with FakePlatform() as platform:
         thread = Conversation(platform)
@@ -69,7 +61,7 @@ async def test_an_interrupted_answer_is_kept_and_the_model_sees_it() -> None:
         assert [key for key, _ in platform.sent(generation.stop)] == [first.run_id]
         assert (await thread.run(first.run_id)).cancel_requested
         await thread.finish(first.run_id, "half", CANCELLED)
-        assert await asked(thread, second.run_id) == ["one", "half", "two"]
+        assert await thread.asked(second.run_id) == ["one", "half", "two"]
         assert not (await thread.run(first.run_id)).rolled_back
         await thread.finish(second.run_id, "whole")
         assert await thread.said() == ["one", "two", "half", "whole"]
@@ -84,7 +76,7 @@ async def test_what_is_rolled_back_leaves_the_thread_and_its_events_stay() -> No
         first = await thread.send("one")
         second = await thread.send("two", policy=ROLLBACK)
         await thread.finish(first.run_id, "half", CANCELLED)
-        assert await asked(thread, second.run_id) == ["before", "answer", "two"]
+        assert await thread.asked(second.run_id) == ["before", "answer", "two"]
         assert await thread.said() == ["before", "answer", "two"]
         assert (await thread.run(first.run_id)).rolled_back
         events = await thread.events()
@@ -138,7 +130,7 @@ async def test_the_last_interrupting_message_is_answered_however_long_the_stop_t
         await thread.finish(second.run_id if stopped_first else first.run_id, "", CANCELLED)
         assert (await thread.state()).active_run_id == third.run_id
         assert (await thread.run(second.run_id)).status is CANCELLED
-        assert await asked(thread, third.run_id) == ["one", "two", "three"]
+        assert await thread.asked(third.run_id) == ["one", "two", "three"]
 
 
 async def test_a_rollback_takes_with_it_what_waited_to_roll_back() -> None:
@@ -149,7 +141,7 @@ async def test_a_rollback_takes_with_it_what_waited_to_roll_back() -> None:
         await thread.send("two")
         third = await thread.send("three")
         await thread.finish(first.run_id, "half", CANCELLED)
-        assert await asked(thread, third.run_id) == ["three"]
+        assert await thread.asked(third.run_id) == ["three"]
         assert await thread.said() == ["three"]
 
 

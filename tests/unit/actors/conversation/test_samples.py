@@ -9,7 +9,16 @@ from chassis.message import Message
 from tests.support.samples import every_sample, lost, read, shown, with_news
 
 each = every_sample(
-    __file__, head=state.Head, page=state.Page, run=Run, content=state.Content, sent=state.Sent
+    __file__,
+    head=state.Head,
+    page=state.Page,
+    run=Run,
+    content=state.Content,
+    sent=state.Sent,
+    place=state.Place,
+    piece=state.Piece,
+    branch=state.BranchRecord,
+    tip=state.Tip,
 )
 
 

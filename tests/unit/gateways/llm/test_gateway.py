@@ -64,8 +64,42 @@ CALLS: dict[Rpc[Any, Any], tuple[dict[str, Any], Callable[[Caller, Any], Call[An
         targets.conversation_state,
     ),
     contract.list_messages: (
-        {"conversationKey": KEY, "pageSize": 3, "pageToken": "9", "oldestFirst": True},
+        {
+            "conversationKey": KEY,
+            "pageSize": 3,
+            "pageToken": "9",
+            "oldestFirst": True,
+            "branchId": "branch-1",
+        },
         targets.list_messages,
+    ),
+    contract.regenerate: (
+        {
+            "conversationKey": KEY,
+            "messageId": "msg_1",
+            "generationConfig": {"model": "m"},
+            "interruptPolicy": "REJECT",
+        },
+        targets.regenerate,
+    ),
+    contract.edit_message: (
+        {
+            "conversationKey": KEY,
+            "messageId": "msg_1",
+            "userMessage": {"parts": [{"text": "hi"}]},
+            "clientMessageId": "id",
+            "generationConfig": {"model": "m"},
+            "interruptPolicy": "INTERRUPT",
+        },
+        targets.edit_message,
+    ),
+    contract.choose_branch: (
+        {"conversationKey": KEY, "branchId": "branch-1"},
+        targets.choose_branch,
+    ),
+    contract.list_branches: (
+        {"conversationKey": KEY, "pageSize": 3, "pageToken": "9"},
+        targets.list_branches,
     ),
     contract.get_run: ({"conversationKey": KEY, "runId": "run_1"}, targets.get_run),
     contract.list_runs: (
