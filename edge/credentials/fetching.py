@@ -6,13 +6,12 @@ checked, and to no others.
 """
 
 import json
-import socket
 from typing import Any, cast
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from chassis.addresses import AddressRefusedError, OutgoingAddresses
+from chassis.outgoing_aiohttp import checked_connector
 
 _LARGEST_BYTES = 256 * 1024
 FETCH_SECONDS = 3
@@ -64,41 +63,10 @@ class Fetcher:
             return bytes(body)
 
     def _open(self) -> ClientSession:
-        checked = _CheckedNames(self._addresses) if self._addresses is not None else None
+        addresses = self._addresses
         return ClientSession(
-            # Names are looked up anew for each connection: what was checked is what is called.
-            connector=TCPConnector(resolver=checked, use_dns_cache=checked is None),
+            connector=TCPConnector() if addresses is None else checked_connector(addresses),
             cookie_jar=DummyCookieJar(),
             timeout=ClientTimeout(total=FETCH_SECONDS),
             trust_env=False,
         )
-
-
-class _CheckedNames(AbstractResolver):
-    """aiohttp's resolver, answering only with numbers that the rule allows."""
-
-    def __init__(self, addresses: OutgoingAddresses) -> None:
-        self._addresses = addresses
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        try:
-            numbers = await self._addresses.resolve(host, port)
-        except AddressRefusedError as refused:
-            raise OSError(str(refused)) from None
-        return [_result(host, number, port) for number in numbers]
-
-    async def close(self) -> None:
-        """Nothing is open."""
-
-
-def _result(host: str, number: str, port: int) -> ResolveResult:
-    return {
-        "hostname": host,
-        "host": number,
-        "port": port,
-        "family": socket.AF_INET6 if ":" in number else socket.AF_INET,
-        "proto": 0,
-        "flags": socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
-    }
