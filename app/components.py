@@ -16,6 +16,9 @@ from actors.conversation.lifecycle import Lifecycle
 from actors.conversation.starting import Starting
 from actors.conversation_manager import contract as conversation_manager
 from actors.conversation_manager.handlers import ConversationManager
+from actors.firebase_bridge import client as firebase
+from actors.firebase_bridge import contract as firebase_bridge
+from actors.firebase_bridge.handlers import FirebaseBridge
 from app.broadcast import Broadcast
 from app.edge_routes import SERVED_BY_EDGE
 from app.registry import Registered, Registry
@@ -55,6 +58,7 @@ class Platform:
     streams: ModelStreams
     http: httpx.AsyncClient
     authorization: OpenFgaStore
+    firebase_http: httpx.AsyncClient
 
 
 def build(config: HandlersConfig, *more: Registered) -> Platform:
@@ -73,6 +77,7 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
     broadcast.sent_so_far = streams.sent_so_far
     authorization = OpenFgaStore(config.openfga)
     access = Access(authorization, config.openfga.remembered_seconds)
+    firebase_http = firebase.open_http(config.firebase)
     accepting = Accepting(catalogue, streams)
     lifecycle = Lifecycle(config.conversation, broadcast)
     starting = Starting(config.conversation, accepting, lifecycle)
@@ -94,6 +99,10 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
                 Reads(),
             ),
             Registered.of(conversation_manager.component, ConversationManager()),
+            Registered.of(
+                firebase_bridge.component,
+                FirebaseBridge(firebase.FirebaseClient(firebase_http, config.firebase)),
+            ),
             Registered.of(openrouter.component, OpenRouter(catalogue)),
             Registered.of(openfga.component, OpenFGA(access)),
             Registered.of(api_key.component, ApiKeys(_scopes_of_keys(gateways), addresses)),
@@ -103,7 +112,7 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
         ],
         SERVED_BY_EDGE,
     )
-    return Platform(registry, bus, catalogue, streams, http, authorization)
+    return Platform(registry, bus, catalogue, streams, http, authorization, firebase_http)
 
 
 def _scopes_of_keys(gateways: Iterable[Registered]) -> frozenset[str]:

@@ -66,5 +66,6 @@ async def _lifespan(platform: Platform, receive: Receive, send: Send) -> None:
     await platform.streams.aclose()
     await platform.http.aclose()
     await platform.authorization.aclose()
+    await platform.firebase_http.aclose()
     await platform.bus.stop()
     await send({"type": "lifespan.shutdown.complete"})

@@ -6,6 +6,7 @@ from typing import TypeVar
 from pydantic import Field, HttpUrl
 
 from actors.conversation.settings import ConversationSettings
+from actors.firebase_bridge.settings import FirebaseSettings
 from chassis.settings import Section, SettingsError, load
 from edge.settings import EdgeSettings
 from services.openfga.settings import OpenFgaSettings
@@ -53,6 +54,7 @@ class HandlersConfig:
     generation: GenerationSettings
     openfga: OpenFgaSettings
     openrouter: OpenRouterSettings
+    firebase: FirebaseSettings
 
     @classmethod
     def read(cls) -> "HandlersConfig":
@@ -64,6 +66,7 @@ class HandlersConfig:
             generation=_read(GenerationSettings, mistakes),
             openfga=_read(OpenFgaSettings, mistakes),
             openrouter=_read(OpenRouterSettings, mistakes),
+            firebase=_read(FirebaseSettings, mistakes),
         )
         if mistakes:
             raise SettingsError(mistakes)

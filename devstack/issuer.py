@@ -4,7 +4,8 @@
 
 `Issuer` makes keys and tokens and can be used without a server. `serving` puts it on a port:
 `/.well-known/openid-configuration` and `/jwks` as any issuer has them, `POST /token` with claims
-answers a signed token, `POST /control/rotate` changes the signing key, `POST /control/fault` with
+answers a signed token (with those that Firebase's double was told for this `sub`, unless others are
+asked for), `POST /control/rotate` changes the signing key, `POST /control/fault` with
 `{"fault": "stall"}` breaks `/jwks` in one of the ways of `Fault` until the next one, and
 `GET /control/calls` counts the look-ups of the keys.
 """
@@ -26,6 +27,7 @@ from jwt.algorithms import RSAAlgorithm
 from pydantic import TypeAdapter
 
 from devstack.exchange import ClientGoneError, Exchange, Receive, Scope, Send
+from devstack.firebase.accounts import Accounts
 from devstack.keys import AUDIENCE
 from devstack.processes import free_port
 from devstack.serving import serve_until_told
@@ -34,6 +36,8 @@ from devstack.serving import serving as serving_app
 __all__ = ["AUDIENCE", "Fault", "Issuer", "IssuerApp", "SigningKey", "serving"]
 
 LIFETIME_SECONDS = 3600
+SUBJECT = "user-1"
+"""Whose token it is when nobody is named."""
 _CLAIMS = TypeAdapter(dict[str, Any])
 
 
@@ -92,6 +96,7 @@ class Issuer:
         """Sign with this key, or with a new one."""
         self.url = url
         self.fault = Fault.NONE
+        self.cache_control = ""
         self.lookups = 0
         self.keys = [key or SigningKey()]
 
@@ -112,8 +117,9 @@ class Issuer:
         claims: dict[str, Any] = {
             "iss": self.url,
             "aud": AUDIENCE,
-            "sub": "user-1",
+            "sub": SUBJECT,
             "iat": now,
+            "auth_time": changes.get("iat", now),
             "exp": now + LIFETIME_SECONDS,
             **changes,
         }
@@ -141,8 +147,10 @@ class Issuer:
 class IssuerApp:
     """The HTTP side of an issuer, as an ASGI application."""
 
-    def __init__(self, issuer: Issuer) -> None:
+    def __init__(self, issuer: Issuer, accounts: Accounts | None = None) -> None:
+        """accounts: those of Firebase's double, where one runs beside."""
         self._issuer = issuer
+        self._accounts = accounts or Accounts()
         self._over = asyncio.Event()
         self._routes: dict[tuple[str, str], Callable[[Exchange, bytes], Awaitable[None]]] = {
             ("GET", "/.well-known/openid-configuration"): self._discovery,
@@ -201,14 +209,18 @@ class IssuerApp:
             case Fault.GARBAGE:
                 await exchange.send(200, b"<html>It works!</html>", "text/html")
             case Fault.NONE:
-                await exchange.send_json(200, self._issuer.jwks())
+                told = self._issuer.cache_control
+                headers = {"cache-control": told} if told else {}
+                await exchange.send_json(200, self._issuer.jwks(), headers)
 
     async def _keys(self, exchange: Exchange, _: bytes) -> None:
         await exchange.send_json(200, self._issuer.jwks())
 
     async def _token(self, exchange: Exchange, body: bytes) -> None:
-        claims = _CLAIMS.validate_json(body or b"{}")
-        await exchange.send_json(200, {"token": self._issuer.token(**claims)})
+        asked = _CLAIMS.validate_json(body or b"{}")
+        account = self._accounts.open(str(asked.get("sub", SUBJECT)))
+        token = self._issuer.token(**{**account.claims(), **asked})
+        await exchange.send_json(200, {"token": token})
 
     async def _rotate(self, exchange: Exchange, _: bytes) -> None:
         await exchange.send_json(200, {"kid": self._issuer.rotate().kid})

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 
+from devstack.firebase import key_file
 from devstack.keys import AUDIENCE, LOCAL_MODEL_ID, SecretKey
 from devstack.openfga import OpenFgaOptions, OpenFgaServer
 from devstack.processes import (
@@ -88,6 +89,7 @@ class Stack:
         self.cloud_url = self._url(CLOUD)
         self.openrouter_url = f"{self.cloud_url}/openrouter"
         self.issuer_url = f"{self.cloud_url}/issuer"
+        self.firebase_url = f"{self.cloud_url}/firebase"
         self.handlers_url = self._url(HANDLERS)
         self.restate = RestateServer(self._restate_options())
         self.openfga = OpenFgaServer(self._openfga_options()) if options.openfga else None
@@ -230,6 +232,8 @@ class Stack:
         )
 
     def _settings(self) -> dict[str, str]:
+        # Made here, because the handlers read it when they start, at the same time as its maker.
+        service_account = str(key_file.kept(self.options.data_path / "service-account.json"))
         settings = {
             "PYTHONUNBUFFERED": "1",
             "RESTATE_INGRESS_URL": self.restate.ingress_url,
@@ -244,7 +248,12 @@ class Stack:
             "EDGE_JWT_ISSUER": self.issuer_url,
             "EDGE_JWT_AUDIENCE": AUDIENCE,
             "EDGE_JWT_JWKS_URI": f"{self.issuer_url}/jwks",
+            "FIREBASE_SERVICE_ACCOUNT_FILE": service_account,
+            "FIREBASE_IDENTITY_URL": self.firebase_url,
+            "FIREBASE_TOKEN_URL": f"{self.firebase_url}/token",
             "LOCAL_CLOUD_ISSUER_KEY": str(self.options.data_path / "issuer.pem"),
+            "LOCAL_CLOUD_SERVICE_ACCOUNT": service_account,
+            "LOCAL_CLOUD_ACCOUNTS": str(self.options.data_path / "firebase-accounts.json"),
         }
         if self.options.local_model:
             settings["LOCAL_CLOUD_MODEL_URL"] = self._url(LOCAL_MODEL)

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from actors.conversation.settings import ConversationSettings
+from actors.firebase_bridge.settings import FirebaseSettings
 from app.settings import HandlersSettings, RegisterSettings
 from chassis.settings import Section, load
 from deploy import compose_command
@@ -38,6 +39,7 @@ SECTIONS: dict[str, tuple[type[Section], ...]] = {
     "handlers": (
         HandlersSettings,
         ConversationSettings,
+        FirebaseSettings,
         GenerationSettings,
         OpenFgaSettings,
         OpenRouterSettings,
