@@ -85,7 +85,6 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
         Registered.of(llm.component, LLMGateway()),
         Registered.of(auth.component, AuthGateway()),
     ]
-    addresses = OutgoingAddresses.of(config.process.outgoing_allowed_hosts)
     registry = Registry(
         [
             *gateways,
@@ -99,20 +98,27 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
                 Reads(),
             ),
             Registered.of(conversation_manager.component, ConversationManager()),
+            Registered.of(openrouter.component, OpenRouter(catalogue)),
             Registered.of(
                 firebase_bridge.component,
                 FirebaseBridge(firebase.FirebaseClient(firebase_http, config.firebase)),
             ),
-            Registered.of(openrouter.component, OpenRouter(catalogue)),
             Registered.of(openfga.component, OpenFGA(access)),
-            Registered.of(api_key.component, ApiKeys(_scopes_of_keys(gateways), addresses)),
-            Registered.of(api_key_objects.index, ApiKeyIndex()),
-            Registered.of(api_key_objects.grants, ApiKeyGrants()),
+            *_api_keys(config, gateways),
             *more,
         ],
         SERVED_BY_EDGE,
     )
     return Platform(registry, bus, catalogue, streams, http, authorization, firebase_http)
+
+
+def _api_keys(config: HandlersConfig, gateways: Iterable[Registered]) -> list[Registered]:
+    addresses = OutgoingAddresses.of(config.process.outgoing_allowed_hosts)
+    return [
+        Registered.of(api_key.component, ApiKeys(_scopes_of_keys(gateways), addresses)),
+        Registered.of(api_key_objects.index, ApiKeyIndex()),
+        Registered.of(api_key_objects.grants, ApiKeyGrants()),
+    ]
 
 
 def _scopes_of_keys(gateways: Iterable[Registered]) -> frozenset[str]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chassis import logs
-from chassis.rpc import Rpc
+from chassis.rpc import Effect, Rpc
 from edge import body, drain, health, limits, reasons, scopes, streams
 from edge.cors import Cors
 from edge.credentials.sources import Credentials
@@ -30,6 +30,7 @@ from edge.routes import Entry, Routes
 from edge.settings import EdgeSettings
 from edge.shared_rates import SharedWindows, Valkey
 from edge.short_way import ShortWay, chosen
+from edge.standing import EVERY_SECONDS, Standing
 from edge.streams import Send
 from edge.translate import FailedError
 from edge.usage import Usage
@@ -209,14 +210,29 @@ class Edge:
         if entry.route.served_by_edge:
             deadline = asyncio.get_running_loop().time() + entry.deadline_seconds
             calls = HandlerCalls(forwarder, request, entry, verified, raw, deadline)
-            served = await self._local[entry.name](
-                VerifiedRequest(verified.caller, message, request.request_id, deadline, calls)
+            return await self._serve_here(
+                exchange,
+                VerifiedRequest(verified.caller, message, request.request_id, deadline, calls),
+                entry,
             )
-            if isinstance(served, Response):
-                served.headers = [*exchange.headers, *served.headers]
-            return served
         answer = await forwarder.forward(request, entry, verified, message, raw)
         return Response(200, answer, exchange.headers)
+
+    async def _serve_here(
+        self, exchange: "_Exchange", request: VerifiedRequest, entry: Entry
+    ) -> Response | EventStream:
+        began = time.monotonic()
+        served = await self._local[entry.name](request)
+        if isinstance(served, EventStream):
+            return served
+        if entry.route.effect is Effect.READ and time.monotonic() - began > EVERY_SECONDS:
+            # A reader who waited may not be one any more.
+            await self._verify_again(exchange.request, entry)
+        served.headers = [*exchange.headers, *served.headers]
+        return served
+
+    async def _verify_again(self, request: Request, entry: Entry) -> None:
+        scopes.check(await self._credentials.authenticator.identify(request), entry)
 
     def _without_credentials(self, request: Request) -> Response | None:
         if request.method in ("GET", "HEAD") and request.path in (health.HEALTHZ, health.READYZ):
@@ -244,7 +260,8 @@ class Edge:
     async def _stream(
         self, exchange: "_Exchange", answer: EventStream, receive: Receive, send: Send
     ) -> None:
-        request = exchange.request
+        request, entry = exchange.request, exchange.entry
+        assert entry is not None, "a stream comes from a route"
         headers = self._headers(request, _EVENT_STREAM, exchange.headers)
         # Proxies must pass events on as they come.
         headers.append((b"x-accel-buffering", b"no"))
@@ -255,6 +272,7 @@ class Edge:
             send,
             self.draining,
             request.request_id,
+            Standing(lambda: self._verify_again(request, entry)),
             self._settings.comment_seconds,
         )
 

@@ -43,6 +43,12 @@ KEY_LOOKUPS = Counter(
     ["result"],
     registry=REGISTRY,
 )
+USER_LOOKUPS = Counter(
+    "edge_user_lookups",
+    "Look-ups of what a user's tokens may claim, by result: managed, unmanaged, failed.",
+    ["result"],
+    registry=REGISTRY,
+)
 
 
 def exposition() -> bytes:

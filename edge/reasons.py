@@ -45,6 +45,16 @@ CREDENTIALS_INCOMPLETE = Reason(
 TOKEN_EXPIRED = Reason(
     "credentials.expired", Code.UNAUTHENTICATED, "The token has expired. Get a new one."
 )
+TOKEN_STALE = Reason(
+    "credentials.stale",
+    Code.UNAUTHENTICATED,
+    "What the user may do has changed since the token was issued. Get a new one.",
+)
+SESSION_ENDED = Reason(
+    "credentials.session_ended",
+    Code.UNAUTHENTICATED,
+    "The session was ended. Sign in again.",
+)
 KEY_REVOKED = Reason(
     "credentials.key_revoked", Code.UNAUTHENTICATED, "The API key was revoked. Use another one."
 )

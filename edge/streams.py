@@ -9,12 +9,13 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 from chassis import logs
 from edge.limits import Receive
 from edge.local import sse
 from edge.metrics import STREAMS
+from edge.standing import Standing
 from errors import RpcError, wire
 
 log = logs.get(__name__)
@@ -32,22 +33,29 @@ async def pump(
     send: Send,
     draining: asyncio.Event,
     request_id: str,
+    standing: Standing,
     quiet_seconds: float = _QUIET_SECONDS,
 ) -> None:
-    """Send every frame of `events` until it ends, the client goes, or the server does."""
+    """Send every frame of `events` until it ends, the client or the server goes, or the
+    credential behind it holds no more."""
     gone = asyncio.ensure_future(_gone(receive))
     drained = asyncio.ensure_future(draining.wait())
+    refused = asyncio.ensure_future(standing.refusal())
+    ends: set[asyncio.Future[Any]] = {gone, drained, refused}
     STREAMS.inc()
     try:
-        await _frames(events, send, {gone, drained}, request_id, quiet_seconds)
-        if drained.done() and not gone.done():
+        await _frames(standing.frames(events), send, ends, request_id, quiet_seconds)
+        if gone.done():
+            return
+        if refused.done():
+            await _send(send, _error_event(_cause(refused, request_id), request_id))
+        elif drained.done():
             await _send(send, _BYE)
-        if not gone.done():
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
     finally:
         STREAMS.dec()
-        gone.cancel()
-        drained.cancel()
+        for end in ends:
+            end.cancel()
 
 
 async def _frames(
@@ -89,6 +97,11 @@ async def _close(events: AsyncIterator[bytes], frame: asyncio.Future[bytes] | No
     aclose = getattr(events, "aclose", None)
     if aclose is not None:
         await aclose()
+
+
+def _cause(refused: "asyncio.Future[RpcError]", request_id: str) -> RpcError:
+    error = refused.exception()
+    return refused.result() if error is None else _known(cast("Exception", error), request_id)
 
 
 def _known(error: Exception, request_id: str) -> RpcError:

@@ -6,7 +6,9 @@ checked, and to no others.
 """
 
 import json
-from typing import Any, cast
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple, cast
 
 from aiohttp import ClientError, ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 
@@ -14,8 +16,17 @@ from chassis.addresses import AddressRefusedError, OutgoingAddresses
 from chassis.outgoing_aiohttp import checked_connector
 
 _LARGEST_BYTES = 256 * 1024
+_MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,9})(?!\d)", re.IGNORECASE)
+_NOT_KEPT = re.compile(r"(?:^|[\s,])no-(?:store|cache)(?:$|[\s,=])", re.IGNORECASE)
 FETCH_SECONDS = 3
 """How long a document may take. A token with discovery may wait for two of them."""
+
+
+class Document(NamedTuple):
+    """A JSON object, and for how many seconds its owner says that it stays true, if they do."""
+
+    content: dict[str, Any]
+    max_age: float | None
 
 
 class FetchError(Exception):
@@ -35,21 +46,22 @@ class Fetcher:
             await self._session.close()
             self._session = None
 
-    async def get(self, url: str) -> dict[str, Any]:
+    async def get(self, url: str) -> Document:
         """The JSON object behind a URL. Raises FetchError."""
         try:
             if self._addresses is not None:
                 self._addresses.check_url(url)
-            found: Any = json.loads(await self._download(url))
+            body, headers = await self._download(url)
+            found: Any = json.loads(body)
         except AddressRefusedError:
             raise FetchError("address refused") from None
         except (ClientError, TimeoutError, OSError, ValueError, RecursionError) as error:
             raise FetchError(type(error).__name__) from None
         if not isinstance(found, dict):
             raise FetchError("not an object")
-        return cast("dict[str, Any]", found)
+        return Document(cast("dict[str, Any]", found), max_age_of(headers))
 
-    async def _download(self, url: str) -> bytes:
+    async def _download(self, url: str) -> tuple[bytes, Mapping[str, str]]:
         if self._session is None:
             self._session = self._open()
         async with self._session.get(url, allow_redirects=False) as response:
@@ -60,7 +72,7 @@ class Fetcher:
                 body += chunk
                 if len(body) > _LARGEST_BYTES:
                     raise FetchError("too large")
-            return bytes(body)
+            return bytes(body), response.headers
 
     def _open(self) -> ClientSession:
         addresses = self._addresses
@@ -70,3 +82,17 @@ class Fetcher:
             timeout=ClientTimeout(total=FETCH_SECONDS),
             trust_env=False,
         )
+
+
+def max_age_of(headers: Mapping[str, str]) -> float | None:
+    """How long an answer stays true by its Cache-Control, less the time it lay in caches on its
+    way; None when it does not say."""
+    told = headers.get("Cache-Control", "")
+    if _NOT_KEPT.search(told):
+        return 0.0
+    found = _MAX_AGE.search(told)
+    if found is None:
+        return None
+    age = headers.get("Age", "").strip()
+    lain = int(age) if age.isascii() and age.isdecimal() and len(age) < 10 else 0
+    return float(max(int(found[1]) - lain, 0))

@@ -1,8 +1,10 @@
 """An issuer's public keys, cached, fetched as seldom as possible.
 
 A key that is not known may be new, so it makes the cache look again, but only as often as a small
-budget allows: a flood of made-up key ids costs a look-up every ten seconds. While the issuer is
-down the known keys go on serving, for an hour.
+budget allows: a flood of made-up key ids costs a look-up every ten seconds. How long keys are fresh
+is the issuer's to say (Cache-Control), between one minute, so that nobody makes us ask all the
+time, and one hour, so that a key that was withdrawn ends. While the issuer is down the known keys
+go on serving for another hour.
 """
 
 import asyncio
@@ -19,7 +21,8 @@ from edge.metrics import JWKS_FETCHES
 log = logs.get(__name__)
 
 _FRESH_SECONDS = 300
-_USABLE_SECONDS = 3600
+_LEAST_FRESH_SECONDS, _MOST_FRESH_SECONDS = 60, 3600
+_STALE_SECONDS = 3600
 _MOST_KEYS = 100
 _RETRY_SECONDS = 1
 _LOOKUPS, _LOOKUP_EVERY_SECONDS = 3, 10.0
@@ -40,7 +43,7 @@ class Jwks:
         self._issuer = issuer
         self._algorithms = algorithms
         self._keys: dict[str, jwt.PyJWK] = {}
-        self._fetched = self._attempted = float("-inf")
+        self._fresh_until = self._attempted = float("-inf")
         self._failed = False
         self._budget = _Budget(_LOOKUPS, _LOOKUP_EVERY_SECONDS)
         self._fetching: asyncio.Task[None] | None = None
@@ -58,20 +61,23 @@ class Jwks:
 
     async def get(self, kid: str) -> jwt.PyJWK:
         """The key of that id. Raises UNAUTHENTICATED, or UNAVAILABLE while nothing is known."""
-        age = time.monotonic() - self._fetched
-        if age < _FRESH_SECONDS and kid in self._keys:
+        now = time.monotonic()
+        if now < self._fresh_until and kid in self._keys:
             return self._keys[kid]
-        if age < _USABLE_SECONDS and kid in self._keys:
+        if self._usable(now) and kid in self._keys:
             self._start_fetch()
             return self._keys[kid]
-        if age >= _USABLE_SECONDS or self._budget.take():
+        if not self._usable(now) or self._budget.take():
             await self._wait_for_fetch()
-        usable = time.monotonic() - self._fetched < _USABLE_SECONDS
+        usable = self._usable(time.monotonic())
         if usable and kid in self._keys:
             return self._keys[kid]
         if self._failed or not usable:
             raise reasons.ISSUER_UNAVAILABLE.error()
         raise reasons.CREDENTIALS_INVALID.error()
+
+    def _usable(self, now: float) -> bool:
+        return now < self._fresh_until + _STALE_SECONDS
 
     async def _wait_for_fetch(self) -> None:
         fetching = self._start_fetch()
@@ -90,18 +96,21 @@ class Jwks:
         self._attempted = time.monotonic()
         try:
             url = self._url or await self._discovered()
-            keys = _read_keys(await self._fetcher.get(url), self._algorithms)
+            found = await self._fetcher.get(url)
+            keys = _read_keys(found.content, self._algorithms)
         except FetchError as error:
             self._failed = True
             JWKS_FETCHES.labels("failed").inc()
             log.warning("issuer keys not fetched", extra=logs.fields(cause=str(error)))
             return
-        self._keys, self._failed, self._fetched = keys, False, time.monotonic()
+        told = _FRESH_SECONDS if found.max_age is None else found.max_age
+        fresh = min(max(told, _LEAST_FRESH_SECONDS), _MOST_FRESH_SECONDS)
+        self._keys, self._failed, self._fresh_until = keys, False, time.monotonic() + fresh
         JWKS_FETCHES.labels("ok").inc()
 
     async def _discovered(self) -> str:
         issuer = self._issuer.rstrip("/")
-        found = await self._fetcher.get(f"{issuer}/.well-known/openid-configuration")
+        found, _ = await self._fetcher.get(f"{issuer}/.well-known/openid-configuration")
         url = found.get("jwks_uri")
         if found.get("issuer") != self._issuer or not isinstance(url, str):
             raise FetchError("not the issuer's own discovery document")

@@ -10,6 +10,7 @@ from edge.credentials.grants import Grants
 from edge.credentials.jwks import Jwks
 from edge.credentials.publishable import PublishableKeys
 from edge.credentials.secret_keys import SecretKeys
+from edge.credentials.sessions import Sessions
 from edge.credentials.signed import SignedTokens
 from edge.credentials.tokens import IssuerTokens
 from edge.platform_calls import PlatformCalls
@@ -28,19 +29,21 @@ class Credentials:
         self._trusted = Fetcher()
         self._checked = Fetcher(OutgoingAddresses.of(settings.outgoing_allowed_hosts))
         self._grants = Grants(calls)
+        self._sessions = Sessions(calls)
         self._publishable = PublishableKeys(
             self._grants, self._checked, settings.jwt_leeway_seconds
         )
         self.jwks = _jwks(settings, self._trusted)
         self.authenticator = Authenticator(
             SecretKeys(settings.secret_keys, self._grants),
-            _issuer_tokens(settings, self.jwks, RoleScopes(entries)),
+            _issuer_tokens(settings, self.jwks, RoleScopes(entries), self._sessions),
             self._publishable,
         )
 
     async def close(self) -> None:
         """Close what is open."""
         await self._grants.close()
+        await self._sessions.close()
         await self._publishable.close()
         if self.jwks is not None:
             await self.jwks.close()
@@ -55,7 +58,7 @@ def _jwks(settings: EdgeSettings, fetcher: Fetcher) -> Jwks | None:
 
 
 def _issuer_tokens(
-    settings: EdgeSettings, jwks: Jwks | None, roles: RoleScopes
+    settings: EdgeSettings, jwks: Jwks | None, roles: RoleScopes, sessions: Sessions
 ) -> IssuerTokens | None:
     if jwks is None or settings.jwt_issuer is None or settings.jwt_audience is None:
         return None
@@ -66,4 +69,4 @@ def _issuer_tokens(
         settings.jwt_leeway_seconds,
         tokens.ALGORITHMS,
     )
-    return IssuerTokens(signed, roles)
+    return IssuerTokens(signed, roles, sessions)

@@ -1,48 +1,67 @@
 """Tokens of the platform's own issuer (Firebase, or the development issuer).
 
-A verdict is remembered for five seconds by the token's hash, so revocation holds soon and a busy
-user costs one RSA check.
+What a token claims is remembered for five seconds by its hash, so a busy user costs one RSA check.
+Whether it still counts is asked each time of sessions.py, which remembers too.
 """
 
 import time
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
 from chassis.identity import Caller
 from chassis.rpc import Mode
 from edge import reasons
+from edge.credentials.sessions import Sessions
 from edge.credentials.signed import SignedTokens, email_of, is_text
 from edge.credentials.verified import Verified
 from edge.scopes import RoleScopes
 
 ALGORITHMS = frozenset({"RS256"})
 
-_VERDICT_SECONDS = 5.0
+_KNOWN_SECONDS = 5.0
 _REMEMBERED = 10_000
 _LONGEST_TENANT = 128
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Until when a token need not be read again, who it names, and when they signed in."""
+
+    until: float
+    verified: Verified
+    signed_in: float
 
 
 class IssuerTokens:
     """The TokenVerifier of one issuer and audience."""
 
-    def __init__(self, signed: SignedTokens, roles: RoleScopes) -> None:
+    def __init__(self, signed: SignedTokens, roles: RoleScopes, sessions: Sessions) -> None:
         self._signed = signed
         self._roles = roles
-        self._verdicts: dict[bytes, tuple[float, Verified]] = {}
+        self._sessions = sessions
+        self._known: dict[bytes, _Known] = {}
 
     async def verify(self, token: str) -> Verified:
         """The caller that the token names. Raises UNAUTHENTICATED or UNAVAILABLE."""
         digest = sha256(token.encode()).digest()
-        verdict = self._verdicts.get(digest)
-        if verdict is not None and verdict[0] > time.time():
-            return verdict[1]
-        claims = await self._signed.claims(token)
-        verified = self._verified(claims)
-        until = min(time.time() + _VERDICT_SECONDS, claims["exp"] + self._signed.leeway_seconds)
-        if len(self._verdicts) >= _REMEMBERED:
-            del self._verdicts[next(iter(self._verdicts))]
-        self._verdicts[digest] = (until, verified)
-        return verified
+        known = self._known.get(digest)
+        if known is None or known.until <= time.time():
+            known = self._read(await self._signed.claims(token))
+            if len(self._known) >= _REMEMBERED:
+                del self._known[next(iter(self._known))]
+            self._known[digest] = known
+        await self._sessions.check(known.verified.caller, known.signed_in)
+        return known.verified
+
+    def _read(self, claims: dict[str, Any]) -> "_Known":
+        # When the person signed in, which a refreshed token still tells. Tokens of issuers that do
+        # not say so count from the moment at which they were made.
+        signed_in = claims.get("auth_time", claims["iat"])
+        if isinstance(signed_in, bool) or not isinstance(signed_in, int | float):
+            raise reasons.CREDENTIALS_INVALID.error()
+        until = min(time.time() + _KNOWN_SECONDS, claims["exp"] + self._signed.leeway_seconds)
+        return _Known(until, self._verified(claims), signed_in)
 
     def _verified(self, claims: dict[str, Any]) -> Verified:
         subject = claims["sub"]

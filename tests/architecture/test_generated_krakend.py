@@ -14,7 +14,7 @@ from app.components import build
 from app.generate.krakend import MARGIN, PASSED_HEADERS
 from app.settings import HandlersConfig
 from chassis.identity import IDENTITY_HEADERS, REQUEST_ID, TRACEPARENT, TRACESTATE
-from edge.credentials import fetching, grants
+from edge.credentials import fetching, verdicts
 from edge.settings import EdgeSettings
 from errors.wire import from_envelope
 from tests.support.json_schema import mistakes
@@ -144,7 +144,7 @@ def test_every_public_method_that_is_no_stream_has_one_endpoint_and_nothing_else
 
 def test_the_edge_always_answers_before_krakend_gives_up() -> None:
     settings = EdgeSettings()
-    verifying = grants.LOOKUP_SECONDS + 2 * fetching.FETCH_SECONDS
+    verifying = verdicts.LOOKUP_SECONDS + 2 * fetching.FETCH_SECONDS
     before_the_deadline = settings.body_seconds + verifying
     assert timedelta(seconds=before_the_deadline) < MARGIN
     for rpc in ROUTES:

@@ -3,14 +3,17 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from devstack.issuer import Fault, Issuer, serving
 from edge import reasons
+from edge.credentials import jwks
 from tests.support.edges import EdgeUnderTest, error_of, running_edge
 from tests.support.ingress import FakeIngress, fake_ingress
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -124,3 +127,51 @@ async def test_a_busy_token_is_checked_once(edge: EdgeUnderTest, issuer: Issuer)
     for _ in range(50):
         assert (await edge.with_token(ECHO, token)).status_code == 200
     assert issuer.lookups == 1
+
+
+def let_time_pass(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Look at the keys as if that much time had passed since the test began."""
+    # A clock of their own: the deadlines of everything else stay where they are.
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + seconds)
+    monkeypatch.setattr(jwks, "time", clock)
+
+
+@pytest.mark.parametrize(
+    ("told", "fresh_seconds"),
+    [
+        ("", 300),
+        ("public, max-age=600", 600),
+        ("max-age=5", 60),
+        ("no-store", 60),
+        ("max-age=999999999", 3600),
+    ],
+)
+async def test_keys_are_fresh_for_as_long_as_the_issuer_says_within_bounds(
+    edge: EdgeUnderTest,
+    issuer: Issuer,
+    monkeypatch: pytest.MonkeyPatch,
+    told: str,
+    fresh_seconds: float,
+) -> None:
+    issuer.cache_control = told
+    token = issuer.token(**TENANT, exp=time.time() + 9000)
+    assert (await edge.with_token(ECHO, token)).status_code == 200
+    let_time_pass(monkeypatch, fresh_seconds - 10)
+    other = issuer.token(**TENANT, sub="b")
+    assert (await edge.with_token(ECHO, other)).status_code == 200
+    assert issuer.lookups == 1
+    let_time_pass(monkeypatch, fresh_seconds + 10)
+    assert (await edge.with_token(ECHO, issuer.token(**TENANT, sub="c"))).status_code == 200
+    await until(lambda: issuer.lookups == 2)
+
+
+async def test_a_withdrawn_key_ends_although_the_issuer_promised_to_keep_it(
+    edge: EdgeUnderTest, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issuer.cache_control = "max-age=999999999"
+    withdrawn = issuer.token(**TENANT)
+    assert (await edge.with_token(ECHO, withdrawn)).status_code == 200
+    withdrawn = issuer.token(**TENANT, sub="later")
+    issuer.rotate(keep_old=False)
+    let_time_pass(monkeypatch, 2 * 3600 + 1)
+    assert (await edge.with_token(ECHO, withdrawn)).status_code == 401

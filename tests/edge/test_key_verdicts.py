@@ -9,7 +9,7 @@ import pytest
 
 from chassis import key_text
 from edge import reasons
-from edge.credentials import grants
+from edge.credentials import grants, verdicts
 from errors import Reason
 from services.api_key.contract import KeyType
 from tests.support.edges import EdgeUnderTest, error_of, running_edge
@@ -36,8 +36,8 @@ async def edge(store: KeyStore) -> AsyncIterator[EdgeUnderTest]:
 
 def let_verdicts_age(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Look at verdicts as if that much more time had passed."""
-    clock = grants.time.monotonic
-    monkeypatch.setattr(grants.time, "monotonic", lambda: clock() + seconds)
+    clock = verdicts.time.monotonic
+    monkeypatch.setattr(verdicts.time, "monotonic", lambda: clock() + seconds)
 
 
 async def call(edge: EdgeUnderTest, key: str = KEY, **headers: str) -> Any:
@@ -156,7 +156,7 @@ async def test_while_a_key_cannot_be_looked_up_it_is_neither_accepted_nor_called
 async def test_verdicts_are_bounded(
     edge: EdgeUnderTest, store: KeyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(grants, "_REMEMBERED", 3)
+    monkeypatch.setattr(verdicts, "REMEMBERED", 3)
     keys = [key_text.new("sk_") for _ in range(5)]
     for key in keys:
         await refusal(edge, key, reasons.CREDENTIALS_INVALID)

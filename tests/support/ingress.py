@@ -1,12 +1,16 @@
 """An ingress that answers what a test wants, to see what the edge makes of it.
 
-It counts and records every request, so a test can also show that none came.
+It counts and records every request, so a test can also show that none came. What the edge asks of
+users on its own account is kept apart: `users` has the records, `lookups_of_users` counts.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from urllib.parse import unquote
+
+from actors.firebase_bridge.contract import ReadResponse
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,9 @@ class FakeIngress:
         self.url = ""
         self.port: int = 0
         self.behaviour: Behaviour = _ok
+        self.users: dict[str, ReadResponse] = {}
+        self.lookups_of_users = 0
+        self.knows_users = True
         self._open: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
@@ -80,10 +87,7 @@ class FakeIngress:
         self._open.add(writer)
         try:
             while True:
-                seen = await _read(reader)
-                self.seen.append(seen)
-                self.arrived.set()
-                raw = await self.behaviour(seen)
+                raw = await self._answer_to(await _read(reader))
                 if raw is None:
                     return
                 writer.write(raw)
@@ -93,6 +97,19 @@ class FakeIngress:
         finally:
             self._open.discard(writer)
             writer.close()
+
+    async def _answer_to(self, seen: Seen) -> bytes | None:
+        _, path, _ = seen.line.split(" ")
+        if not path.startswith("/FirebaseBridgeActor/"):
+            self.seen.append(seen)
+            self.arrived.set()
+            return await self.behaviour(seen)
+        self.lookups_of_users += 1
+        if not self.knows_users:
+            return None
+        # The key of the object is itself encoded, and encoded once more to stand in the path.
+        user_id = unquote(unquote(path.split("/")[2]))
+        return response(body=self.users.get(user_id, ReadResponse()).to_json())
 
 
 async def _ok(_: Seen) -> bytes:

@@ -6,10 +6,18 @@ from typing import Any
 
 import pytest
 
+from edge.standing import Standing
 from edge.streams import pump
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
+
+
+async def good() -> None:
+    """A credential that holds."""
+
+
+HOLDS = Standing(good)
 
 
 class Wire:
@@ -44,7 +52,7 @@ async def test_a_silent_stream_sends_comments() -> None:
     draining = asyncio.Event()
     source = wire.source(b"data: 1\n\n")
     pumping = asyncio.create_task(
-        pump(source, wire.receive, wire.send, draining, "req_1", quiet_seconds=0.01)
+        pump(source, wire.receive, wire.send, draining, "req_1", HOLDS, quiet_seconds=0.01)
     )
     await until(lambda: len(wire.frames) > 3)
     wire.gone.set()
@@ -57,7 +65,7 @@ async def test_a_silent_stream_sends_comments() -> None:
 async def test_a_source_that_ends_ends_the_stream() -> None:
     wire = Wire()
     source = wire.source(b"data: 1\n\n", hold=False)
-    await pump(source, wire.receive, wire.send, asyncio.Event(), "req_1")
+    await pump(source, wire.receive, wire.send, asyncio.Event(), "req_1", HOLDS)
     assert wire.frames == [b"data: 1\n\n", b""]
     assert wire.ended
     assert wire.closed
@@ -67,7 +75,7 @@ async def test_a_drain_tells_the_client_and_ends_the_stream() -> None:
     wire = Wire()
     draining = asyncio.Event()
     draining.set()
-    await pump(wire.source(), wire.receive, wire.send, draining, "req_1")
+    await pump(wire.source(), wire.receive, wire.send, draining, "req_1", HOLDS)
     assert wire.frames == [b"event: bye\ndata: {}\n\n", b""]
     assert wire.ended
     assert wire.closed
@@ -76,7 +84,7 @@ async def test_a_drain_tells_the_client_and_ends_the_stream() -> None:
 async def test_nothing_is_sent_to_a_client_that_is_gone() -> None:
     wire = Wire()
     wire.gone.set()
-    await pump(wire.source(), wire.receive, wire.send, asyncio.Event(), "req_1")
+    await pump(wire.source(), wire.receive, wire.send, asyncio.Event(), "req_1", HOLDS)
     assert wire.frames == []
     assert wire.closed
 
@@ -87,7 +95,7 @@ async def test_a_source_that_breaks_ends_the_stream_with_an_error_that_tells_no_
         raise ValueError("a secret of the inside")
 
     wire = Wire()
-    await pump(breaking(), wire.receive, wire.send, asyncio.Event(), "req_1")
+    await pump(breaking(), wire.receive, wire.send, asyncio.Event(), "req_1", HOLDS)
     assert wire.frames[1].startswith(b"event: error\n")
     assert b'"code":"INTERNAL"' in wire.frames[1]
     assert b"secret" not in b"".join(wire.frames)
