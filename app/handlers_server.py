@@ -39,7 +39,9 @@ def with_components(*more: Registered) -> App:
         sys.exit("\n".join(error.problems))
     key = config.process.restate_identity_key
     endpoint: Any = restate.app(
-        platform.registry.restate_services(force_replay=config.process.force_replay),
+        platform.registry.restate_services(
+            force_replay=config.process.force_replay, preload=config.process.preload_state
+        ),
         identity_keys=[key] if key else None,
     )
 

@@ -87,12 +87,16 @@ class Registry:
         return list(dict.fromkeys(reason for rpc in self.rpcs() for reason in rpc.errors))
 
     def restate_services(
-        self, *, force_replay: bool = False
+        self, *, force_replay: bool = False, preload: bool = False
     ) -> list[Service | VirtualObject | Workflow]:
         """What the Restate endpoint serves."""
         return [
             restate_service(
-                each.component, list(each.handlers), each.description, force_replay=force_replay
+                each.component,
+                list(each.handlers),
+                each.description,
+                force_replay=force_replay,
+                preload=preload,
             )
             for each in self.registered
         ]

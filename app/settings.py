@@ -22,6 +22,9 @@ class HandlersSettings(Section):
     bus_path: the unix socket on which it tells edges what is new; none, and readers only poll.
     restate_identity_key: the public key of our Restate, by which its requests are known.
     outgoing_allowed_hosts: hosts that tenants may name although they are private.
+    preload_state: objects without a bound get their first keys with each call, which saves a wait.
+        On only where Restate's `eager-state-size-limit` is set (32 KiB), else Restate would send
+        a whole long thread along.
     force_replay: for tests: keep no timeouts of our own, so that each await is a replay.
     """
 
@@ -31,6 +34,7 @@ class HandlersSettings(Section):
         default=(), validation_alias="OUTGOING_ALLOWED_HOSTS"
     )
     force_replay: bool = Field(default=False, validation_alias="CHASSIS_FORCE_REPLAY")
+    preload_state: bool = Field(default=False, validation_alias="CHASSIS_PRELOAD_STATE")
     log_level: str = Field(default="INFO", validation_alias="LOG_LEVEL")
 
 

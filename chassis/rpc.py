@@ -147,7 +147,9 @@ class Component:
         wait for it whatever their heights are.
     sends: the upward and sideways one-way sends it makes, as `Component/Method`; anything else
         that does not go down is refused when it is tried.
-    eager_state: preload all state with each call; right for small state only.
+    eager_state: preload all state with each call; right for small state only. An object without
+        a bound says no, and names the key that every call reads so that it sorts first: where the
+        operator allows it, Restate sends keys in byte order up to a limit.
     longest_step: the longest that one step may be silent; Restate's timeouts are set above it.
     """
 

@@ -91,20 +91,23 @@ def restate_service(
     description: str,
     *,
     force_replay: bool = False,
+    preload: bool = False,
 ) -> Service | VirtualObject | Workflow:
     """The Restate service of a component.
 
     force_replay: keep no timeouts of our own, so that a test server's inactivity timeout of zero
     applies and every handler is replayed at every await.
+    preload: let Restate send the first keys of unbounded state along, too; it must be told to
+    stop after a few of them (`eager-state-size-limit`).
     """
-    service = _shell(component, description, force_replay)
+    service = _shell(component, description, force_replay, preload)
     for handler in handlers:
         _register(service, component, handler)
     return service
 
 
 def _shell(
-    component: Component, description: str, force_replay: bool
+    component: Component, description: str, force_replay: bool, preload: bool
 ) -> Service | VirtualObject | Workflow:
     options: dict[str, Any] = {
         "description": description,
@@ -124,11 +127,12 @@ def _shell(
         # After a silent minute the default closes the line on which cancels and promises arrive.
         options["inactivity_timeout"] = component.longest_step + _SLACK
         options["abort_timeout"] = component.longest_step + _SLACK
+    if component.kind is not Kind.ACTOR and component.kind is not Kind.WORKFLOW:
+        return Service(component.name, **options)
+    options["state_preload"] = component.eager_state or preload
     if component.kind is Kind.ACTOR:
-        return VirtualObject(component.name, state_preload=component.eager_state, **options)
-    if component.kind is Kind.WORKFLOW:
-        return Workflow(component.name, state_preload=component.eager_state, **options)
-    return Service(component.name, **options)
+        return VirtualObject(component.name, **options)
+    return Workflow(component.name, **options)
 
 
 def _reachable(rpc: Rpc[Any, Any]) -> bool:

@@ -87,6 +87,8 @@ class RestateOptions:
             "RESTATE_WORKER__INVOKER__CONCURRENT_INVOCATIONS_LIMIT": str(
                 self.concurrent_invocations
             ),
+            # With CHASSIS_PRELOAD_STATE: the head of a thread comes with each call, its pages not.
+            "RESTATE_WORKER__INVOKER__EAGER_STATE_SIZE_LIMIT": "32 KiB",
         }
         if not self.fsync:
             settings["RESTATE_LOG_SERVER__ROCKSDB_DISABLE_WAL_FSYNC"] = "true"

@@ -243,6 +243,7 @@ class Stack:
             "EDGE_PRIVATE_PORT": str(self.ports[PRIVATE_PORT]),
             "OUTGOING_ALLOWED_HOSTS": '["127.0.0.1"]',
             "BUS_PATH": str(self._socket_path / "bus"),
+            "CHASSIS_PRELOAD_STATE": "1",
             "OPENROUTER_BASE_URL": f"{self.openrouter_url}/api/v1",
             "OPENROUTER_API_KEY": "sk-or-local",
             "EDGE_JWT_ISSUER": self.issuer_url,

@@ -162,7 +162,7 @@ class Sent(Message):
 
 HEAD = StateKey("head", Head)
 LOG = StateKey("log", Page)
-CONTENT = StateKey("content", Content)
+CONTENT = StateKey("text", Content)
 RUN = StateKey("run", Run)
 SENT = StateKey("sent", Sent)
 MESSAGE = StateKey("message", Place)

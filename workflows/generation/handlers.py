@@ -7,6 +7,7 @@ from actors.conversation import contract as conversation
 from actors.conversation.contract.run import BeginRunRequest, FinishRunRequest, RunStatus
 from chassis.calls import call, send
 from chassis.serve import implements
+from chassis.state import get_all
 from errors import Code, RpcError, wire
 from services.openrouter.streams import ModelStreams
 from workflows.generation import contract
@@ -75,7 +76,7 @@ class Generation:
         numbers = sorted(
             int(key.removeprefix(CHUNK_PREFIX)) for key in keys if key.startswith(CHUNK_PREFIX)
         )
-        chunks = [await CHUNK.of(number).get(ctx) for number in numbers]
+        chunks = await get_all(ctx, [CHUNK.of(number) for number in numbers])
         present = [chunk for chunk in chunks if chunk is not None]
         if not present:
             return PartialResponse(run_id=ctx.key())
