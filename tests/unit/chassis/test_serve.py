@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from restate import Context, ObjectContext
+from restate import Context, ObjectContext, VirtualObject
 from restate.exceptions import TerminalError
 from restate.vm import Failure
 
@@ -271,3 +271,16 @@ def test_the_service_says_what_restate_must_know() -> None:
     assert (policy.max_attempts, policy.on_max_attempts) == (2, "kill")
     own = [h for h in handlers_of(guarded) if h.rpc.component is actor]
     assert restate_service(actor, own, "").ingress_private is True
+
+
+def test_state_without_a_bound_is_preloaded_only_where_the_operator_says_so() -> None:
+    unbounded = Component("LongActor", Kind.ACTOR, TWICE, key="any", eager_state=False)
+    assert _preloads(unbounded, preload=False) is False
+    assert _preloads(unbounded, preload=True) is True
+    assert _preloads(actor, preload=False) is True
+
+
+def _preloads(component: Component, *, preload: bool) -> object:
+    made = restate_service(component, [], "", preload=preload)
+    assert isinstance(made, VirtualObject)
+    return made.state_preload
