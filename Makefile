@@ -16,7 +16,7 @@ NODE_STAMP := $(NODE_TOOLS)/.ready-$(shell cat package.json package-lock.json | 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help setup up local-model openfga test soak generate check fmt demo bench image-test lock clean
+.PHONY: help setup up local-model openfga test soak generate check fmt demo bench compare image-test lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -28,6 +28,7 @@ help:
 	@echo "make soak    an hour of load while processes die and the vendor fails (SOAK='--minutes 5')"
 	@echo "make check   format, lint, types, import rules"
 	@echo "make bench   measure what the platform costs and write docs/benchmarks.md (needs wrk)"
+	@echo "make compare A=main B=HEAD  two commits in interleaved rounds (BENCH='--rounds 9')"
 	@echo "make local-model  a small real model for make up (make demo installs it too)"
 	@echo "make openfga  the server that sharing needs, built with Go (make test builds it too)"
 	@echo "make image-test  build the image, run compose.yaml from it (needs root, buildah, podman)"
@@ -105,6 +106,9 @@ demo: setup local-model
 
 bench: setup
 	$(BIN)/python -m bench --write
+
+compare: setup
+	$(BIN)/python -m bench compare $(A) $(B) $(BENCH)
 
 image-test: setup openfga
 	@$(BIN)/python -m deploy.compose_command >/dev/null
