@@ -89,6 +89,8 @@ class BusServer:
             return
         line = _line({"topic": topic, kind: content})
         for writer in writers:
+            if writer.transport.is_closing():
+                continue  # its edge is gone, and `_serve` will hear of it
             if kind == NEWS or writer.transport.get_write_buffer_size() < _MOST_BUFFERED_BYTES:
                 writer.write(line)
 

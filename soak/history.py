@@ -5,10 +5,13 @@ Everything here is written by one event loop. Times are seconds since the beginn
 
 import hashlib
 import json
+import math
 import time
 from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TextIO
 
 Json = dict[str, Any]
 ENDS = frozenset({"run.completed", "run.failed", "run.cancelled"})
@@ -88,15 +91,15 @@ class Story:
         return said
 
 
-@dataclass(frozen=True)
+@dataclass
 class Mark:
     """Something that was done to the platform: `what` (`kill`, `stop`, `freeze` or `fault`) to
-    whom or how (`name`), and when it was over."""
+    whom or how (`name`), and when it was over; infinite while it is not."""
 
     what: str
     name: str
     at: float
-    until: float
+    until: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -112,10 +115,12 @@ class Finding:
 class History:
     """All that the report is made of.
 
+    told: where findings are written as they come; a soak that is broken off has them, too.
     accepts, turns: when, and how many milliseconds it took.
     refusals: answers that asked to try again, by code; what clients saw of the trouble.
     """
 
+    told: TextIO | None = None
     began: float = field(default_factory=time.monotonic)
     stories: list[Story] = field(default_factory=list[Story])
     marks: list[Mark] = field(default_factory=list[Mark])
@@ -129,6 +134,18 @@ class History:
         """Seconds since the beginning."""
         return time.monotonic() - self.began
 
+    @contextmanager
+    def marked(self, what: str, name: str) -> Generator[None]:
+        """This is done to the platform in the block; whoever looks meanwhile sees that it is."""
+        mark = Mark(what, name, self.now())
+        self.marks.append(mark)
+        try:
+            yield
+        finally:
+            mark.until = self.now()
+
     def find(self, promise: str, text: str) -> None:
         """A promise was broken, now."""
         self.findings.append(Finding(self.now(), promise, text))
+        if self.told is not None:
+            print(f"{self.now():7.1f} s  {promise}: {text}", file=self.told, flush=True)

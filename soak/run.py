@@ -41,7 +41,8 @@ async def soak(options: Options) -> bool:
     print(f"Starting; the report will be in {options.folder}")
     await asyncio.to_thread(stack.start)
     try:
-        outcome = await _loaded(options, stack)
+        with (options.folder / "findings.log").open("w", encoding="utf-8") as told:
+            outcome = await _loaded(options, stack, History(told=told))
     finally:
         await asyncio.to_thread(stack.stop)
     outcome.log_lines = {name: _errors_of(options, name) for name in (EDGE, HANDLERS)}
@@ -56,8 +57,7 @@ async def soak(options: Options) -> bool:
     return outcome.passed
 
 
-async def _loaded(options: Options, stack: Stack) -> Outcome:
-    history = History()
+async def _loaded(options: Options, stack: Stack, history: History) -> Outcome:
     curves = Curves(history, stack, min(5.0, options.seconds / 60))
     trouble = Trouble(options, history, stack)
     async with _clients(stack, history) as clients:

@@ -1,6 +1,7 @@
 """What is done to the platform: processes die, stop and freeze, and the model's vendor fails."""
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -12,7 +13,7 @@ import httpx
 from devstack.openrouter.control import OpenRouterControl
 from devstack.processes import ProcessError
 from devstack.stack import CLOUD, EDGE, HANDLERS, RESTATE, STOP_SECONDS, Stack
-from soak.history import History, Json, Mark
+from soak.history import History, Json
 from soak.options import Options
 
 # The bus has no process of its own: it lives in the handlers and dies with them.
@@ -92,12 +93,11 @@ class Trouble:
 
     async def _hurt(self, names: tuple[str, ...], way: str) -> None:
         async with self._hurting:
-            began = self._history.now()
-            if way == "freeze":
-                await asyncio.to_thread(self._freeze, names)
-            else:
-                await asyncio.to_thread(self._end, names, way)
-            self._history.marks.append(Mark(way, "+".join(names), began, self._history.now()))
+            with self._history.marked(way, "+".join(names)):
+                if way == "freeze":
+                    await asyncio.to_thread(self._freeze, names)
+                else:
+                    await asyncio.to_thread(self._end, names, way)
 
     def _end(self, names: tuple[str, ...], way: str) -> None:
         for name in names:
@@ -127,17 +127,13 @@ class Trouble:
 
     async def _spoil(self, http: aiohttp.ClientSession, name: str, seconds: float) -> None:
         url = f"{self._stack.cloud_url}/faults"
-        began = self._history.now()
-        try:
-            await (await http.put(f"{url}/openrouter", json=FAULTS[name])).read()
+        with self._history.marked("fault", name):
+            with contextlib.suppress(aiohttp.ClientError):  # dead just now, which is a fault, too
+                await (await http.put(f"{url}/openrouter", json=FAULTS[name])).read()
             await asyncio.sleep(seconds)
-        except aiohttp.ClientError:
-            return  # dead just now, which is a fault as well
-        finally:
-            self._history.marks.append(Mark("fault", name, began, self._history.now()))
-        while True:
-            try:
-                await (await http.delete(url)).read()
-                return
-            except aiohttp.ClientError:
-                await asyncio.sleep(0.2)
+            while True:
+                try:
+                    await (await http.delete(url)).read()
+                    return
+                except aiohttp.ClientError:
+                    await asyncio.sleep(0.2)
