@@ -35,6 +35,8 @@ from services.api_key.contract import objects as api_key_objects
 from services.api_key.handlers.grants import ApiKeyGrants
 from services.api_key.handlers.index import ApiKeyIndex
 from services.api_key.handlers.service import ApiKeys
+from services.completion import contract as completion
+from services.completion.handlers import Completions
 from services.openfga import contract as openfga
 from services.openfga.access import Access
 from services.openfga.client import OpenFgaStore
@@ -68,13 +70,7 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
     http = open_http(config.openrouter)
     client = OpenRouterClient(http, config.openrouter)
     catalogue = Catalogue(client)
-    streams = ModelStreams(
-        client,
-        limit=config.generation.streams,
-        lease_seconds=config.generation.lease_seconds,
-        on_delta=broadcast.on_delta,
-    )
-    broadcast.sent_so_far = streams.sent_so_far
+    streams = _streams(config, client, broadcast)
     authorization = OpenFgaStore(config.openfga)
     access = Access(authorization, config.openfga.remembered_seconds)
     firebase_http = firebase.open_http(config.firebase)
@@ -105,6 +101,9 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
             ),
             Registered.of(openfga.component, OpenFGA(access)),
             *_api_keys(config, gateways),
+            Registered.of(
+                completion.component, _completions(config, streams, catalogue, broadcast)
+            ),
             *more,
         ],
         SERVED_BY_EDGE,
@@ -119,6 +118,28 @@ def _api_keys(config: HandlersConfig, gateways: Iterable[Registered]) -> list[Re
         Registered.of(api_key_objects.index, ApiKeyIndex()),
         Registered.of(api_key_objects.grants, ApiKeyGrants()),
     ]
+
+
+def _streams(
+    config: HandlersConfig, client: OpenRouterClient, broadcast: Broadcast
+) -> ModelStreams:
+    """The model streams of this process, with their live text on the bus."""
+    streams = ModelStreams(
+        client,
+        limit=config.generation.streams,
+        lease_seconds=config.generation.lease_seconds,
+        on_delta=broadcast.on_delta,
+    )
+    broadcast.sent_so_far = streams.sent_so_far
+    broadcast.stop = streams.stop
+    return streams
+
+
+def _completions(
+    config: HandlersConfig, streams: ModelStreams, catalogue: Catalogue, broadcast: Broadcast
+) -> Completions:
+    default_model = config.conversation.default_model
+    return Completions(streams, catalogue, broadcast, config.completion, default_model)
 
 
 def _scopes_of_keys(gateways: Iterable[Registered]) -> frozenset[str]:

@@ -9,6 +9,7 @@ from actors.conversation.settings import ConversationSettings
 from actors.firebase_bridge.settings import FirebaseSettings
 from chassis.settings import Section, SettingsError, load
 from edge.settings import EdgeSettings
+from services.completion.settings import CompletionSettings
 from services.openfga.settings import OpenFgaSettings
 from services.openrouter.settings import OpenRouterSettings
 from workflows.generation.settings import GenerationSettings
@@ -57,6 +58,7 @@ class HandlersConfig:
     conversation: ConversationSettings
     generation: GenerationSettings
     openfga: OpenFgaSettings
+    completion: CompletionSettings
     openrouter: OpenRouterSettings
     firebase: FirebaseSettings
 
@@ -69,6 +71,7 @@ class HandlersConfig:
             conversation=_read(ConversationSettings, mistakes),
             generation=_read(GenerationSettings, mistakes),
             openfga=_read(OpenFgaSettings, mistakes),
+            completion=_read(CompletionSettings, mistakes),
             openrouter=_read(OpenRouterSettings, mistakes),
             firebase=_read(FirebaseSettings, mistakes),
         )

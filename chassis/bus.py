@@ -52,6 +52,9 @@ class BusServer:
         self._path = path
         # What a reader that comes late gets at once: (kind, content) pairs of a topic.
         self.snapshot: Callable[[str], Iterable[tuple[str, Any]]] = lambda _topic: ()
+        # Told when the last reader of a topic has gone, and whether it said so: a line that broke
+        # may come back.
+        self.left: Callable[[str, bool], None] = lambda _topic, _said: None
         self._watchers: dict[str, set[asyncio.StreamWriter]] = {}
         # The reference keeps the listener alive: uvloop's would be collected without it.
         self._server: asyncio.Server | None = None
@@ -109,7 +112,7 @@ class BusServer:
             pass  # the edge comes back by itself
         finally:
             for topic in topics:
-                self._unwatch(topic, writer)
+                self._unwatch(topic, writer, said=False)
             writer.close()
 
     def _obey(self, order: dict[str, str], topics: set[str], writer: asyncio.StreamWriter) -> None:
@@ -121,14 +124,15 @@ class BusServer:
             writer.write(_line({"watching": topic}))
         elif (topic := order.get("unwatch")) is not None:
             topics.discard(topic)
-            self._unwatch(topic, writer)
+            self._unwatch(topic, writer, said=True)
 
-    def _unwatch(self, topic: str, writer: asyncio.StreamWriter) -> None:
+    def _unwatch(self, topic: str, writer: asyncio.StreamWriter, *, said: bool) -> None:
         writers = self._watchers.get(topic)
         if writers is not None:
             writers.discard(writer)
             if not writers:
                 del self._watchers[topic]
+                self.left(topic, said)
 
 
 class Subscription:
@@ -205,8 +209,13 @@ class BusClient:
         return self._writer is not None
 
     @asynccontextmanager
-    async def subscribe(self, topic: str) -> AsyncGenerator[Subscription]:
-        """Read a topic for the length of the block; the first lines are its snapshot."""
+    async def subscribe(
+        self, topic: str, linger_seconds: float = _LINGER_SECONDS
+    ) -> AsyncGenerator[Subscription]:
+        """Read a topic for the length of the block; the first lines are its snapshot.
+
+        linger_seconds: how long the handlers believe in a reader after the last one has gone.
+        """
         subscription = Subscription()
         known = self._topics.setdefault(topic, _Topic())
         known.readers.add(subscription)
@@ -221,7 +230,7 @@ class BusClient:
             known.readers.discard(subscription)
             if not known.readers:
                 loop = asyncio.get_running_loop()
-                known.timer = loop.call_later(_LINGER_SECONDS, self._forget, topic)
+                known.timer = loop.call_later(linger_seconds, self._forget, topic)
 
     def ask_again(self, topic: str) -> None:
         """Have the topic's snapshot sent again, to fill a gap."""

@@ -1,12 +1,9 @@
 """From a run's work to the model's request."""
 
-from actors.conversation.contract.run import ContextMessage, Work
-from actors.conversation.contract.thread import (
-    GenerationConfig,
-    ResponseFormat,
-    ResponseFormatType,
-)
-from services.openrouter.wire import ChatMessage, ChatRequest, FilePart, ImagePart, TextPart
+from actors.conversation.contract.run import Work
+from actors.conversation.contract.thread import GenerationConfig
+from services.openrouter.asking import chat_request
+from services.openrouter.wire import ChatRequest
 
 
 def model_request(work: Work) -> ChatRequest:
@@ -14,41 +11,5 @@ def model_request(work: Work) -> ChatRequest:
     config = work.generation_config or GenerationConfig()
     remaining = None
     if work.deadline is not None and work.started_at is not None:
-        remaining = (work.deadline - work.started_at).total_seconds()
-    return ChatRequest(
-        model=config.model,
-        messages=tuple(map(_message, work.context)),
-        fallbacks=tuple(config.fallback_models),
-        temperature=config.temperature,
-        top_p=config.top_p,
-        max_tokens=config.max_tokens,
-        stop=tuple(config.stop),
-        seed=config.seed,
-        response_format=_response_format(config.response_format),
-        total_timeout_seconds=max(remaining, 1.0) if remaining is not None else None,
-    )
-
-
-def _message(message: ContextMessage) -> ChatMessage:
-    if not message.parts:
-        return ChatMessage(role=message.role.name, content=message.content)
-    parts: list[TextPart | ImagePart | FilePart] = []
-    for part in message.parts:
-        if part.image_url:
-            parts.append(ImagePart(part.image_url))
-        elif part.file_url:
-            parts.append(FilePart(part.file_url.rsplit("/", 1)[-1], part.file_url))
-        else:
-            parts.append(TextPart(part.text))
-    return ChatMessage(role=message.role.name, content=tuple(parts))
-
-
-def _response_format(wished: ResponseFormat | None) -> dict[str, object] | None:
-    if wished is None:
-        return None
-    if wished.type == ResponseFormatType.JSON_OBJECT:
-        return {"type": "json_object"}
-    if wished.type == ResponseFormatType.JSON_SCHEMA:
-        schema = {"name": wished.name or "answer", "strict": True, "schema": wished.json_schema}
-        return {"type": "json_schema", "json_schema": schema}
-    return None
+        remaining = max((work.deadline - work.started_at).total_seconds(), 1.0)
+    return chat_request(config, work.context, remaining)
