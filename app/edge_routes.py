@@ -9,8 +9,10 @@ from typing import Any
 
 from actors.conversation import contract as conversation
 from actors.conversation_manager import contract as conversation_manager
+from chassis.bus import BusClient
 from chassis.rpc import Rpc
 from edge.api_keys import ApiKeyMaker
+from edge.completions import Completions
 from edge.events import EventReader
 from edge.local import EdgeHandler
 from edge.short_way import ShortWay
@@ -22,11 +24,15 @@ _EVENTS = {
     llm.pull_events: EventReader.pull,
     llm.stream_events: EventReader.stream,
 }
+_COMPLETIONS = {
+    llm.complete: Completions.complete,
+    llm.stream_complete: Completions.stream,
+}
 _API_KEYS = {
     auth.api_keys_create: ApiKeyMaker.create,
     auth.api_keys_rotate: ApiKeyMaker.rotate,
 }
-SERVED_BY_EDGE = {**_EVENTS, **_API_KEYS}
+SERVED_BY_EDGE = {**_EVENTS, **_COMPLETIONS, **_API_KEYS}
 
 # The routes whose gateway method is one decided call, and the call's target.
 SHORT_WAYS = {
@@ -48,8 +54,11 @@ SHORT_WAYS = {
 }
 
 
-def handlers(reader: EventReader) -> Mapping[Rpc[Any, Any], EdgeHandler]:
+def handlers(bus: BusClient) -> Mapping[Rpc[Any, Any], EdgeHandler]:
     """The handlers of those routes."""
-    events = {rpc: partial(method, reader) for rpc, method in _EVENTS.items()}
-    api_keys = {rpc: partial(method, ApiKeyMaker()) for rpc, method in _API_KEYS.items()}
-    return {**events, **api_keys}
+    reader, completions, keys = EventReader(bus), Completions(bus), ApiKeyMaker()
+    return {
+        **{rpc: partial(method, reader) for rpc, method in _EVENTS.items()},
+        **{rpc: partial(method, completions) for rpc, method in _COMPLETIONS.items()},
+        **{rpc: partial(method, keys) for rpc, method in _API_KEYS.items()},
+    }

@@ -14,7 +14,6 @@ from chassis import logs
 from chassis.bus import BusClient
 from chassis.rpc import Rpc
 from edge.app import Edge
-from edge.events import EventReader
 from edge.page import ApiPage
 from gateways.auth import contract as auth
 from gateways.llm import contract as llm
@@ -44,12 +43,11 @@ def with_routes(*more: Rpc[Any, Any]) -> App:
     settings = read_edge()
     logs.set_up()
     bus = BusClient(settings.bus_path)
-    reader = EventReader(bus)
     # The routes come from contracts alone; the edge runs no handlers.
     front = Edge(
         settings,
         [*public_routes(), *more],
-        edge_routes.handlers(reader),
+        edge_routes.handlers(bus),
         edge_routes.SHORT_WAYS,
     )
 

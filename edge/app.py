@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from chassis import logs
@@ -212,7 +213,14 @@ class Edge:
             calls = HandlerCalls(forwarder, request, entry, verified, raw, deadline)
             return await self._serve_here(
                 exchange,
-                VerifiedRequest(verified.caller, message, request.request_id, deadline, calls),
+                VerifiedRequest(
+                    verified.caller,
+                    message,
+                    request.request_id,
+                    deadline,
+                    calls,
+                    partial(streams.gone, receive),
+                ),
                 entry,
             )
         answer = await forwarder.forward(request, entry, verified, message, raw)

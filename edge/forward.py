@@ -129,6 +129,17 @@ class HandlerCalls:
         except FailedError as failed:
             raise failed.error from None
 
+    @property
+    def command_id(self) -> str:
+        """What a repeat of this command shares with it, and no other command does."""
+        assert self._keyed is not None, "only a route that is a command is repeated"
+        return self._keyed.first
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether the client gave a key by which it can ask for the answer again."""
+        return self._keyed is not None and self._keyed.fingerprint is not None
+
     async def command(self, rpc: Rpc[Q, R], message: Q) -> R:
         """Make the one call with an effect that this request stands for, under its key.
 

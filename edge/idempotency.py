@@ -43,9 +43,15 @@ class Keyed:
     @property
     def header(self) -> str:
         """The value of `idempotency-key` towards the ingress."""
-        return blake2b(
-            self._scope, digest_size=24, salt=self.generation.to_bytes(8, "big")
-        ).hexdigest()
+        return self._header(self.generation)
+
+    @property
+    def first(self) -> str:
+        """The header of the first generation, which names the command."""
+        return self._header(0)
+
+    def _header(self, generation: int) -> str:
+        return blake2b(self._scope, digest_size=24, salt=generation.to_bytes(8, "big")).hexdigest()
 
 
 def key_of(request: Request, entry: Entry, verified: Verified, body: bytes) -> Keyed | None:

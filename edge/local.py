@@ -1,4 +1,4 @@
-"""What a route that the edge serves itself gets and gives (`pull-events`, `stream-events`).
+"""What a route that the edge serves itself gets and gives (`pull-events`, `stream-complete`).
 
 Its handler runs after the same checks as any other request; it may wait, call reads through the
 ingress, and answer with a Response or an EventStream.
@@ -20,6 +20,7 @@ class VerifiedRequest:
     message: the parsed request message of the route.
     deadline: on the running loop's clock (`asyncio.timeout_at`).
     ingress: calls of Restate handlers for this caller.
+    gone: waits until the client has gone; not for a route that answers with an EventStream.
     """
 
     caller: Caller
@@ -27,6 +28,7 @@ class VerifiedRequest:
     request_id: str
     deadline: float
     ingress: HandlerCalls
+    gone: Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from edge.limits import Receive
 from edge.local import sse
 from edge.metrics import STREAMS
 from edge.standing import Standing
+from edge.translate import FailedError
 from errors import RpcError, wire
 
 log = logs.get(__name__)
@@ -38,14 +39,14 @@ async def pump(
 ) -> None:
     """Send every frame of `events` until it ends, the client or the server goes, or the
     credential behind it holds no more."""
-    gone = asyncio.ensure_future(_gone(receive))
+    left = asyncio.ensure_future(gone(receive))
     drained = asyncio.ensure_future(draining.wait())
     refused = asyncio.ensure_future(standing.refusal())
-    ends: set[asyncio.Future[Any]] = {gone, drained, refused}
+    ends: set[asyncio.Future[Any]] = {left, drained, refused}
     STREAMS.inc()
     try:
         await _frames(standing.frames(events), send, ends, request_id, quiet_seconds)
-        if gone.done():
+        if left.done():
             return
         if refused.done():
             await _send(send, _error_event(_cause(refused, request_id), request_id))
@@ -83,7 +84,7 @@ async def _frames(
             except StopAsyncIteration:
                 return
             except Exception as error:
-                await _send(send, _error_event(_known(error, request_id), request_id))
+                await _send(send, _error_event(error, request_id))
                 return
     finally:
         await _close(events, frame)
@@ -111,8 +112,10 @@ def _known(error: Exception, request_id: str) -> RpcError:
     return wire.internal()
 
 
-def _error_event(error: RpcError, request_id: str) -> bytes:
-    envelope = wire.to_envelope(error, request_id=request_id)
+def _error_event(error: Exception, request_id: str) -> bytes:
+    outcome = error.outcome if isinstance(error, FailedError) else None
+    known = _known(error.error if isinstance(error, FailedError) else error, request_id)
+    envelope = wire.to_envelope(known, request_id=request_id, outcome=outcome)
     return sse(json.dumps(envelope, separators=(",", ":")).encode(), event="error")
 
 
@@ -120,6 +123,7 @@ async def _send(send: Send, frame: bytes) -> None:
     await send({"type": "http.response.body", "body": frame, "more_body": True})
 
 
-async def _gone(receive: Receive) -> None:
+async def gone(receive: Receive) -> None:
+    """Wait until the client has gone; after the body was read."""
     while (await receive())["type"] != "http.disconnect":
         pass

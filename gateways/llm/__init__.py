@@ -1,10 +1,11 @@
-"""LLMGateway: threads, messages, runs and events, as clients call them.
+"""LLMGateway: threads, messages, runs, events and completions, as clients call them.
 
 Owns: nothing; it checks a request against its caller and makes one call down.
 
 Called by: the edge, for `/api/v1/llm/gateway/*`.
 
-Calls: ConversationActor, ConversationManagerActor, OpenRouterService.
+Calls: ConversationActor, ConversationManagerActor, OpenRouterService. Events and completions are
+served by the edge, which follows them on the bus; it calls ConversationActor and CompletionService.
 
 Retries: REQUEST: a client waits.
 

@@ -35,6 +35,7 @@ from actors.conversation.contract.thread import (
 from actors.conversation_manager.contract import ListRequest, ListResponse, Thread
 from chassis.rpc import Example, Rpc
 from gateways.llm import contract
+from services.completion.contract import CompleteResponse
 from services.openrouter.contract import (
     ListModelsRequest,
     ListModelsResponse,
@@ -105,6 +106,37 @@ data: {{"runId":"{_RUN}","messageId":"{_ANSWER}","attempt":1,"offset":0,"text":"
 id: 3
 event: message.completed
 data: {_EVENT.to_json().decode()}
+
+"""
+
+_COMPLETED = CompleteResponse(
+    completion_id="cmpl_0198c2a7d3f3",
+    created_at=_AT,
+    finished_at=_DONE_AT,
+    content="Alfama, Chiado and Belém.",
+    requested_model=_MODEL,
+    model=_MODEL,
+    provider="OpenAI",
+    finish_reason="stop",
+    attempts=1,
+    usage=_USAGE,
+    cost_usd="0.00001035",
+    time_to_first_token_ms=412,
+)
+_COMPLETE = contract.PublicCompleteRequest(
+    model=_MODEL,
+    messages=[
+        contract.CompletionMessage(role=Role.system, content="Be brief."),
+        contract.CompletionMessage(role=Role.user, content=_ASKED.content),
+    ],
+    generation_config=GenerationConfig(temperature=0.3, max_tokens=200),
+)
+_COMPLETION_STREAM = f"""\
+event: completion.delta
+data: {{"attempt":1,"offset":0,"text":"Alfama, "}}
+
+event: completion.completed
+data: {_COMPLETED.to_json().decode()}
 
 """
 
@@ -242,6 +274,8 @@ EXAMPLES: dict[Rpc[Any, Any], Example] = {
         contract.PullEventsResponse(events=[_EVENT], last_sequence=3),
         stream=_STREAM,
     ),
+    contract.complete: Example(_COMPLETE, _COMPLETED),
+    contract.stream_complete: Example(_COMPLETE, _COMPLETED, stream=_COMPLETION_STREAM),
     contract.list_models: Example(
         ListModelsRequest(),
         ListModelsResponse(

@@ -25,6 +25,9 @@ ABANDONED = Reason(
     "The client went away without an Idempotency-Key by which it could ask again.",
 )
 
+COMPLETE_REASONS = (*CALL_REASONS, BUSY, ABANDONED)
+"""What a completion may answer."""
+
 # The longest that a completion may take; the public deadlines stand a little above it.
 LONGEST_SECONDS = 600.0
 
@@ -79,7 +82,7 @@ complete = component.rpc(
     "Complete",
     CompleteRequest,
     CompleteResponse,
-    errors=(*CALL_REASONS, BUSY, ABANDONED),
+    errors=COMPLETE_REASONS,
     edge_callable=True,
     idempotency_retention=COMMAND_RETENTION,
 )

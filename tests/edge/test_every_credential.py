@@ -18,7 +18,6 @@ from chassis.rpc import Mode, Route, Rpc
 from devstack.issuer import Issuer, serving
 from devstack.keys import AUDIENCE
 from edge import reasons
-from edge.events import EventReader
 from errors import Reason
 from services.api_key.contract import KeyType, Oidc
 from tests.support.edges import EdgeUnderTest, error_of, running_edge
@@ -45,7 +44,7 @@ async def store(anyio_backend: str) -> AsyncIterator[KeyStore]:
 
 @pytest.fixture(scope="module")
 async def edge(issuer: Issuer, store: KeyStore) -> AsyncIterator[EdgeUnderTest]:
-    local = edge_routes.handlers(EventReader(BusClient(None)))
+    local = edge_routes.handlers(BusClient(None))
     allowed = {"outgoing_allowed_hosts": ("127.0.0.1",)}
     unlimited = {"refused_credentials_per_minute": 1_000_000, "requests_per_minute": 1_000_000}
     async with running_edge(store, issuer, ROUTES, local, **allowed, **unlimited) as edge:

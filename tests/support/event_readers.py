@@ -100,7 +100,7 @@ class Reading:
             conversation_key="one", after=after, wait=timedelta(seconds=wait), limit=limit
         )
         calls = cast("HandlerCalls", self.durable)
-        return VerifiedRequest(ALICE, message, "req_1", 0.0, calls)
+        return VerifiedRequest(ALICE, message, "req_1", 0.0, calls, asyncio.Event().wait)
 
     async def pull(self, after: int = 0, wait: float = 0.0, limit: int = 0) -> PullEventsResponse:
         """One answer to `pull-events`."""

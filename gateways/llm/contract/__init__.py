@@ -2,7 +2,7 @@
 
 Methods that read or change one thread name it by `conversation_key`, which belongs to the caller.
 Answers are made of the nouns that ConversationActor's contract defines. The requests stand in
-threads.py, runs.py, branches.py and events.py.
+threads.py, runs.py, branches.py, events.py and completions.py.
 """
 
 from datetime import timedelta
@@ -41,6 +41,7 @@ from gateways.llm.contract.branches import (
     PublicListBranchesRequest,
     PublicRegenerateRequest,
 )
+from gateways.llm.contract.completions import CompletionMessage, PublicCompleteRequest
 from gateways.llm.contract.events import Partial, PullEventsRequest, PullEventsResponse
 from gateways.llm.contract.runs import (
     PublicListMessagesRequest,
@@ -56,6 +57,11 @@ from gateways.llm.contract.threads import (
     PublicUpdateGenerationConfigRequest,
     PublicUpdateSettingsRequest,
 )
+from services.completion.contract import (
+    COMPLETE_REASONS,
+    LONGEST_SECONDS,
+    CompleteResponse,
+)
 from services.openrouter.contract import (
     CATALOGUE_REASONS,
     MODEL_UNKNOWN,
@@ -65,10 +71,12 @@ from services.openrouter.contract import (
 
 __all__ = [
     "BranchRequest",
+    "CompletionMessage",
     "ConversationStateRequest",
     "CreateThreadRequest",
     "CreateThreadResponse",
     "Partial",
+    "PublicCompleteRequest",
     "PublicEditMessageRequest",
     "PublicListBranchesRequest",
     "PublicListMessagesRequest",
@@ -240,4 +248,29 @@ list_models = component.public(
     scope="models:read",
     effect=Effect.READ,
     errors=CATALOGUE_REASONS,
+)
+
+# A little longer than the longest completion, so that its own failure is told.
+_COMPLETED = timedelta(seconds=LONGEST_SECONDS + 15)
+
+complete = component.public(
+    "Complete",
+    PublicCompleteRequest,
+    CompleteResponse,
+    scope="models:write",
+    effect=Effect.COMMAND,
+    errors=COMPLETE_REASONS,
+    deadline=_COMPLETED,
+    served_by_edge=True,
+)
+stream_complete = component.public(
+    "StreamComplete",
+    PublicCompleteRequest,
+    CompleteResponse,
+    scope="models:write",
+    effect=Effect.COMMAND,
+    errors=COMPLETE_REASONS,
+    deadline=_COMPLETED,
+    served_by_edge=True,
+    stream=True,
 )

@@ -3,10 +3,13 @@
 import pytest
 from restate.server_context import restate_context_is_replaying
 
+from app import broadcast as broadcast_module
 from app.broadcast import Broadcast
 from chassis.bus import DELTA, NEWS, BusServer, Subscription
+from services.completion.contract import CompleteRequest
 from services.openrouter.chunk import StreamDelta
 from tests.support.buses import running_bus
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -92,3 +95,55 @@ def test_ending_what_never_began_is_no_mistake() -> None:
     broadcast.end("run_1")
     broadcast.sent_so_far = said
     assert broadcast._snapshot(THREAD)[0][1]["runId"] == "run_2"  # pyright: ignore[reportPrivateUsage]
+
+
+def stopped_by(broadcast: Broadcast) -> list[str]:
+    """The completions whose upstream call is closed, as they are."""
+    stopped: list[str] = []
+    broadcast.stop = stopped.append
+    return stopped
+
+
+TOPIC = "completion/1"
+
+
+async def test_a_completion_ends_when_its_reader_says_goodbye() -> None:
+    async with running_bus() as (server, client):
+        broadcast = Broadcast(server)
+        stopped = stopped_by(broadcast)
+        async with client.subscribe(TOPIC, linger_seconds=0) as reader:
+            await reader.until_watching(SECONDS)
+            broadcast.accompany("cmpl_1", CompleteRequest(topic=TOPIC))
+            broadcast.accompany("cmpl_2", CompleteRequest(topic="completion/2", keep=True))
+            assert not broadcast.abandoned("cmpl_1")
+        await until(lambda: stopped == ["cmpl_1"])
+        assert broadcast.abandoned("cmpl_1")
+        assert not broadcast.abandoned("cmpl_2")
+        broadcast.leave("cmpl_1")
+        assert not broadcast.abandoned("cmpl_1")
+
+
+async def test_a_completion_that_can_be_asked_for_again_goes_on_alone() -> None:
+    async with running_bus() as (server, client):
+        broadcast = Broadcast(server)
+        stopped = stopped_by(broadcast)
+        async with client.subscribe(TOPIC, linger_seconds=0) as reader:
+            await reader.until_watching(SECONDS)
+            broadcast.accompany("cmpl_1", CompleteRequest(topic=TOPIC, keep=True))
+        await until(lambda: not server.watched(TOPIC))
+        assert not broadcast.abandoned("cmpl_1")
+        assert stopped == []
+
+
+async def test_a_reader_whose_line_broke_may_come_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broadcast_module, "_COME_BACK_SECONDS", 0.2)
+    async with running_bus() as (server, client):
+        broadcast = Broadcast(server)
+        stopped = stopped_by(broadcast)
+        async with client.subscribe(TOPIC) as reader:
+            await reader.until_watching(SECONDS)
+            broadcast.accompany("cmpl_1", CompleteRequest(topic=TOPIC))
+            server.left(TOPIC, False)  # as when its connection ends
+            broadcast.accompany("cmpl_2", CompleteRequest(topic="completion/2"))  # never followed
+            await until(lambda: stopped == ["cmpl_2"])
+        assert not broadcast.abandoned("cmpl_1")
