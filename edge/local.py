@@ -28,7 +28,7 @@ class VerifiedRequest:
     request_id: str
     deadline: float
     ingress: HandlerCalls
-    gone: Callable[[], Awaitable[None]]
+    gone: Callable[[], Awaitable[object]]
 
 
 @dataclass(frozen=True, slots=True)
