@@ -18,7 +18,8 @@ FROM ${BASE} AS runtime
 # The root file system is meant to be read-only, so Python never tries to write its caches.
 ENV PATH=/opt/venv/bin:${PATH} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 # Handlers and edges on one host meet here, on the bus: a socket that belongs to this user alone.
-RUN install -d -m 0700 -o 10001 -g 10001 /run/yocaso
+# A key file of a service account is mounted at the second.
+RUN install -d -m 0700 -o 10001 -g 10001 /run/yocaso /run/identity
 COPY --from=dependencies /opt/venv /opt/venv
 COPY deploy/image/healthcheck.py /usr/local/bin/healthcheck
 WORKDIR /opt/yocaso

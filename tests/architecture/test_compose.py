@@ -176,9 +176,22 @@ def test_the_programs_find_each_other() -> None:
     assert edge["EDGE_JWT_JWKS_URI"].startswith(f"http://local-cloud:{port_of('local-cloud')}/")
     for service in ("edge", "handlers"):
         assert SERVICES[service]["environment"]["BUS_PATH"] == "/run/yocaso/bus"
-        assert SERVICES[service]["volumes"] == ["bus:/run/yocaso"]
+        assert "bus:/run/yocaso" in SERVICES[service]["volumes"]
     assert "-o 10001 -g 10001 /run/yocaso" in DOCKERFILE
     assert "USER 10001:10001" in DOCKERFILE
+
+
+def test_the_handlers_read_the_key_file_that_the_local_cloud_makes() -> None:
+    handlers, cloud = SERVICES["handlers"], SERVICES["local-cloud"]
+    path = Path(handlers["environment"]["FIREBASE_SERVICE_ACCOUNT_FILE"])
+    assert str(path) == cloud["environment"]["LOCAL_CLOUD_SERVICE_ACCOUNT"]
+    assert f"identity:{path.parent}" in cloud["volumes"]
+    assert f"identity:{path.parent}:ro" in handlers["volumes"]
+    assert re.search(rf"-o 10001 -g 10001 .*{path.parent}$", DOCKERFILE, re.M)
+    assert handlers["depends_on"]["local-cloud"] == {"condition": "service_healthy"}
+    for name in ("FIREBASE_IDENTITY_URL", "FIREBASE_TOKEN_URL"):
+        address = f"http://local-cloud:{port_of('local-cloud')}/firebase"
+        assert handlers["environment"][name].startswith(address)
 
 
 def test_restate_runs_as_the_development_stack_runs_it() -> None:

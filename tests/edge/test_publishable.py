@@ -161,12 +161,61 @@ async def test_only_the_pages_that_the_key_names_may_use_it(
     await refusal(edge, token, reasons.ORIGIN_NOT_ALLOWED)
 
 
-@pytest.mark.parametrize("fault", [Fault.DOWN, Fault.HUGE, Fault.REDIRECT, Fault.GARBAGE])
+@pytest.mark.parametrize("explicit", [False, True], ids=["discovery", "jwks_uri"])
+@pytest.mark.parametrize(
+    "fault", [Fault.DOWN, Fault.STALL, Fault.HUGE, Fault.REDIRECT, Fault.GARBAGE]
+)
 async def test_while_the_issuers_keys_cannot_be_had_tokens_are_unavailable_not_invalid(
-    edge: EdgeUnderTest, issuer: Issuer, fault: Fault
+    edge: EdgeUnderTest, store: KeyStore, issuer: Issuer, fault: Fault, explicit: bool
 ) -> None:
+    put(store, issuer, issuer.jwks_uri if explicit else "")
     issuer.fault = fault
     await refusal(edge, issuer.token(), reasons.ISSUER_UNAVAILABLE)
+    assert issuer.lookups == 1
+
+
+async def test_an_issuer_that_rotates_its_keys_is_followed(
+    edge: EdgeUnderTest, issuer: Issuer
+) -> None:
+    old = issuer.token()
+    assert (await call(edge, old)).status_code == 200
+    issuer.rotate()
+    assert (await call(edge, issuer.token())).status_code == 200
+    assert (await call(edge, issuer.token(sub="b"))).status_code == 200
+    assert (await call(edge, old)).status_code == 200
+    issuer.rotate(keep_old=False)
+    assert (await call(edge, issuer.token())).status_code == 200
+    assert issuer.lookups == 3
+
+
+async def test_a_flood_of_unknown_key_ids_costs_the_issuer_few_look_ups(
+    edge: EdgeUnderTest, issuer: Issuer
+) -> None:
+    assert (await call(edge, issuer.token())).status_code == 200
+    floods = [issuer.token({"kid": f"made-up-{n}"}) for n in range(100)]
+    answers = [await call(edge, token) for token in floods]
+    assert {answer.status_code for answer in answers} == {401}
+    assert issuer.lookups <= 1 + 3
+
+
+async def test_keys_are_not_fetched_from_a_private_place_that_discovery_names(
+    store: KeyStore,
+) -> None:
+    async with (
+        serving(_PointsInside()) as issuer,
+        running_edge(store, outgoing_allowed_hosts=("127.0.0.1",)) as edge,
+    ):
+        put(store, issuer)
+        await refusal(edge, issuer.token(), reasons.ISSUER_UNAVAILABLE)
+        assert issuer.lookups == 0
+
+
+class _PointsInside(Issuer):
+    """An allowed issuer whose keys stand at an address that nobody allowed."""
+
+    @property
+    def jwks_uri(self) -> str:
+        return f"{self.url}/jwks".replace("127.0.0.1", "localhost")
 
 
 async def test_an_issuer_that_discovery_does_not_confirm_is_not_believed(

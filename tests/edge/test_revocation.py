@@ -19,7 +19,7 @@ from tests.support.frames import Frame, Frames, frames_of
 from tests.support.second_edge import second_edge
 from tests.support.stack import API, RunningStack, running_stack
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 REVOCATION_SECONDS = 10.0
 THREADS = f"{API}llm/gateway/list-threads"
@@ -273,3 +273,27 @@ async def test_a_pull_that_waited_tells_nothing_to_whom_was_revoked_meanwhile(
     answer = await pulling
     assert answer.status_code == 401
     assert word_of(answer.json()) == reasons.SESSION_ENDED.word
+
+
+async def test_an_open_stream_outlives_an_outage_in_which_nothing_can_be_verified() -> None:
+    with running_stack() as stack, running_bridge(stack) as bridge:
+        edges = Edges(stack, bridge, [stack.base_url])
+        user_id, headers = await edges.member()
+        async with edges.stream(stack.base_url, headers) as frames:
+            await stack.kill("restate")
+            await stack.wait_until(lambda: failed_lookups(stack))
+            await stack.start("restate")
+            reading = asyncio.ensure_future(last_of(frames))
+            await edges.accepted(headers)
+            await asyncio.sleep(0)
+            assert not reading.done()
+            await bridge.revoke(user_id)
+            last, _ = await reading
+        assert word_of(last.data) == reasons.SESSION_ENDED.word
+
+
+async def failed_lookups(stack: RunningStack) -> bool:
+    """Whether the edge could not look a user up."""
+    async with httpx.AsyncClient(timeout=10, trust_env=False, verify=False) as http:
+        metrics = await http.get(f"{stack.processes.private_url}/metrics")
+    return 'edge_user_lookups_total{result="failed"}' in metrics.text

@@ -6,37 +6,12 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from chassis.addresses import AddressRefusedError, OutgoingAddresses
+from chassis.addresses import OutgoingAddresses
 from chassis.outgoing_httpx import CheckedTransport
 from tests.support.ingress import FakeIngress, fake_ingress, response
+from tests.support.names import NAME, names
 
 pytestmark = pytest.mark.anyio
-
-NAME = "server.example"
-
-
-class Names(OutgoingAddresses):
-    """The rule with made-up names, which need no TLS; a name may change its mind."""
-
-    numbers: list[list[str]]
-
-    def check_url(self, url: str) -> None:
-        super().check_url(url.replace("http://", "https://"))
-
-    async def resolve(self, host: str, port: int) -> list[str]:
-        if host != NAME:
-            return await super().resolve(host, port)
-        numbers = self.numbers.pop(0)
-        if "refused" in numbers:
-            raise AddressRefusedError("must not be a private, local or reserved address")
-        return numbers
-
-
-def names(*numbers: list[str]) -> Names:
-    """What the name stands for, at one connection after the other."""
-    made = Names()
-    object.__setattr__(made, "numbers", list(numbers))
-    return made
 
 
 @pytest.fixture
