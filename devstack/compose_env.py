@@ -6,7 +6,7 @@ the key itself stands beside it for whoever uses the stack from this folder.
 
 import json
 
-from devstack.keys import SecretKey
+from devstack.keys import SecretKey, new_sealing_key
 
 
 def environment(key: SecretKey) -> dict[str, str]:
@@ -14,6 +14,7 @@ def environment(key: SecretKey) -> dict[str, str]:
     return {
         "YOCASO_KEY": key.key,
         "EDGE_SECRET_KEYS": json.dumps([key.setting()]),
+        "SECRETS_KEYS": json.dumps([new_sealing_key()]),
         "OPENROUTER_API_KEY": "sk-or-local",
     }
 

@@ -4,6 +4,7 @@
     owner.lock    held by the one stack that runs here; its text is the process id
     parts.lock    held by all that it has started, until the last of them has ended
     secret-key    the demo tenant's key (0600); settings of processes know its hash alone
+    sealing-key   opens the secrets that users entrusted to this stack (0600)
     ports.json    which port each part listens on; Restate calls runs in flight at the old ones
     stack.json    addresses and process ids of the stack that runs now (0600)
     restate/, logs/, issuer.pem
@@ -23,7 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from devstack.keys import SecretKey
+from devstack.keys import MEMBER_SCOPES, SecretKey, new_sealing_key
 from devstack.processes import ProcessError, wait_until
 
 FORMAT = 1
@@ -190,8 +191,17 @@ class DataDirectory:
 
 def demo_key(key: str | None = None) -> SecretKey:
     """The key of the demo tenant's developer: this one, or a new one."""
-    made = SecretKey(tenant_id="demo", user_id="developer", key_id="key_demo")
+    scopes = (*MEMBER_SCOPES, "mcp:manage")
+    made = SecretKey(tenant_id="demo", user_id="developer", key_id="key_demo", scopes=scopes)
     return made if key is None else replace(made, key=key)
+
+
+def sealing_key(path: Path) -> str:
+    """The key with which the stack of a data directory keeps secrets, made when there is none."""
+    file = path / "sealing-key"
+    if not file.exists():
+        write_private(file, new_sealing_key() + "\n")
+    return file.read_text().strip()
 
 
 def write_private(path: Path, text: str) -> None:

@@ -1,5 +1,6 @@
 """Names and keys that exist only in a development stack or a test."""
 
+import base64
 import secrets
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,11 @@ _RESOURCES = (
 MEMBER_SCOPES = tuple(
     f"{resource}:{action}" for resource in _RESOURCES for action in ("read", "write")
 )
+
+
+def new_sealing_key() -> str:
+    """A key for SECRETS_KEYS, with which the edge seals what users entrust to it."""
+    return base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 @dataclass(frozen=True)

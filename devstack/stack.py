@@ -16,6 +16,7 @@ from pathlib import Path
 
 import httpx
 
+from devstack.data_directory import sealing_key
 from devstack.firebase import key_file
 from devstack.keys import AUDIENCE, LOCAL_MODEL_ID, SecretKey
 from devstack.openfga import OpenFgaOptions, OpenFgaServer
@@ -242,6 +243,7 @@ class Stack:
             "EDGE_SECRET_KEYS": json.dumps([key.setting() for key in self.options.keys]),
             "EDGE_PRIVATE_PORT": str(self.ports[PRIVATE_PORT]),
             "OUTGOING_ALLOWED_HOSTS": '["127.0.0.1"]',
+            "SECRETS_KEYS": json.dumps([sealing_key(self.options.data_path)]),
             "BUS_PATH": str(self._socket_path / "bus"),
             "CHASSIS_PRELOAD_STATE": "1",
             "OPENROUTER_BASE_URL": f"{self.openrouter_url}/api/v1",

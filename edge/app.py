@@ -13,6 +13,7 @@ from typing import Any
 
 from chassis import logs
 from chassis.rpc import Effect, Rpc
+from chassis.sealing import Sealing
 from edge import body, drain, health, limits, reasons, scopes, streams
 from edge.cors import Cors
 from edge.credentials.sources import Credentials
@@ -83,7 +84,7 @@ class Edge:
         handlers = settings.handlers_url
         liveness = Liveness(*(handlers.host, handlers.port) if handlers else (None, None))
         ingress = Ingress(str(settings.restate_ingress_url), settings.unreachable_seconds, liveness)
-        self._forwarder = Forwarder(ingress)
+        self._forwarder = Forwarder(ingress, Sealing(settings.secrets_keys))
         self._platform.ingress = ingress
         self._usage.start()
         if settings.private_port is not None:

@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 
 from chassis.identity import REQUEST_ID, TRACEPARENT, TRACESTATE, encode_segment
 from chassis.message import Message
+from chassis.message.secret import with_secrets
 from chassis.rpc import Rpc
+from chassis.sealing import Sealing
 from edge import translate
 from edge.credentials.verified import Verified
 from edge.idempotency import FINGERPRINT, Keyed, key_of
@@ -34,8 +36,9 @@ _REMEMBERED_GENERATIONS = 10_000
 class Forwarder:
     """Sends requests to handlers."""
 
-    def __init__(self, ingress: Ingress) -> None:
+    def __init__(self, ingress: Ingress, sealing: Sealing) -> None:
         self.ingress = ingress
+        self._sealing = sealing
         # Where the last try with a key ended: saves walking its earlier generations again.
         self._generations: dict[str, int] = {}
 
@@ -45,6 +48,8 @@ class Forwarder:
         """The handler's answer. Raises RpcError before anything was sent, else FailedError."""
         keyed = key_of(request, entry, verified, body)
         path = entry.ingress_path
+        if entry.holds_secrets:
+            body = self._sealed(message, verified)
         if entry.short_way is not None:
             path, body = entry.short_way.aim(verified.caller, message)
         headers = headers_of(request, verified)
@@ -53,6 +58,13 @@ class Forwarder:
             answer = await self._send(path, headers, body, deadline)
             return translate.body_of(answer, None)
         return await self.forward_keyed(path, keyed, headers, body, deadline)
+
+    def _sealed(self, message: Message, verified: Verified) -> bytes:
+        """The request with its secrets sealed: the one kind of body that is not forwarded as it
+        came. Raises `secrets.not_configured` where it has any and there is no key."""
+        tenant_id = verified.caller.tenant_id
+        with_secrets(message, lambda text: self._sealing.seal(text, tenant_id))
+        return message.to_json()
 
     async def forward_keyed(
         self, path: str, keyed: Keyed, headers: Pairs, body: bytes, deadline: float

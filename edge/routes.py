@@ -8,6 +8,7 @@ nothing, and what matches nothing never reaches the ingress.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from chassis.message.secret import holds_secrets
 from chassis.rpc import Effect, Route, Rpc
 from edge import reasons
 from edge.requests import Request
@@ -18,8 +19,8 @@ class Entry:
     """A route with what the later steps need, taken apart once."""
 
     __slots__ = (
-        "command", "deadline_seconds", "family", "ingress_path", "name", "request", "route",
-        "rpc", "short_way",
+        "command", "deadline_seconds", "family", "holds_secrets", "ingress_path", "name", "request",
+        "route", "rpc", "short_way",
     )  # fmt: skip
 
     def __init__(self, rpc: Rpc[Any, Any], route: Route, short_way: ShortWay | None = None) -> None:
@@ -30,6 +31,7 @@ class Entry:
         # `/api/v1/llm/gateway/...` belongs to the family `llm`.
         self.family = route.path.split("/")[3]
         self.request = rpc.request
+        self.holds_secrets = holds_secrets(rpc.request)
         self.ingress_path = f"/{rpc.target}"
         self.command = route.effect is Effect.COMMAND
         self.deadline_seconds = route.deadline.total_seconds()

@@ -16,6 +16,7 @@ from pydantic import (
 )
 from pydantic_settings import SettingsConfigDict
 
+from chassis.sealing import SealingKey
 from chassis.settings import Section
 
 Sha256Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -67,6 +68,9 @@ class EdgeSettings(Section):
         default=(), validation_alias="OUTGOING_ALLOWED_HOSTS"
     )
     """Hosts that tenants may name as issuers although they are private or speak no TLS."""
+
+    secrets_keys: tuple[SealingKey, ...] = Field(default=(), validation_alias="SECRETS_KEYS")
+    """With the first, the edge seals the secrets that users send; handlers open them with any."""
 
     private_host: str = "127.0.0.1"
     private_port: int | None = Field(default=None, ge=0, le=65535)

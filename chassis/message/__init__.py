@@ -18,6 +18,7 @@ Docstrings of a class and of its fields are what the public reads. The parts:
     Timestamp Duration              times.py
     Struct Value ListValue          free.py
     ProtoEnum                       enums.py
+    Secret                          secret.py
     oneof                           oneofs.py
     Always                          marks a field that is shown even when it holds its default
     violation                       what a validator of a field raises, with a sentence of ours
@@ -48,6 +49,7 @@ from chassis.message.enums import ProtoEnum
 from chassis.message.free import ListValue, Struct, Value
 from chassis.message.numbers import Double, Float, Int32, Int64, UInt32, UInt64
 from chassis.message.oneofs import oneof
+from chassis.message.secret import Secret
 from chassis.message.times import Duration, Timestamp
 from chassis.message.violations import REQUEST_INVALID, REQUEST_MALFORMED, violation
 from chassis.message.wire_schema import Always
@@ -65,6 +67,7 @@ __all__ = [
     "ListValue",
     "Message",
     "ProtoEnum",
+    "Secret",
     "Struct",
     "Timestamp",
     "UInt32",
