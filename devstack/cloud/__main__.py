@@ -18,6 +18,7 @@ from devstack.firebase.app import FirebaseDouble
 from devstack.issuer import Issuer, IssuerApp, SigningKey
 from devstack.openrouter.app import OpenRouterDouble
 from devstack.serving import LOOPBACK, Application, serve_until_told
+from devstack.toolbox.app import Toolbox
 
 
 def main() -> None:
@@ -36,6 +37,7 @@ def main() -> None:
             "openrouter": ("OpenRouter", openrouter),
             "issuer": ("OIDC issuer", IssuerApp(issuer, accounts)),
             "firebase": ("Firebase", FirebaseDouble(issuer, accounts, service_key())),
+            "toolbox": ("Tool server", Toolbox()),
         }
     )
     asyncio.run(serve_until_told(cloud, given.port, lambda _: f"Local cloud on {url}", given.host))
