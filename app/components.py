@@ -23,6 +23,7 @@ from app.broadcast import Broadcast
 from app.edge_routes import SERVED_BY_EDGE
 from app.registry import Registered, Registry
 from app.settings import HandlersConfig
+from app.tool_servers import ToolServers
 from chassis.addresses import OutgoingAddresses
 from chassis.bus import BusServer
 from chassis.rpc import Mode
@@ -30,6 +31,7 @@ from gateways.auth import contract as auth
 from gateways.auth.handlers import AuthGateway
 from gateways.llm import contract as llm
 from gateways.llm.handlers import LLMGateway
+from gateways.llm.tools import McpGateway
 from services.api_key import contract as api_key
 from services.api_key.contract import objects as api_key_objects
 from services.api_key.handlers.grants import ApiKeyGrants
@@ -61,6 +63,7 @@ class Platform:
     http: httpx.AsyncClient
     authorization: OpenFgaStore
     firebase_http: httpx.AsyncClient
+    tools: ToolServers
 
 
 def build(config: HandlersConfig, *more: Registered) -> Platform:
@@ -74,25 +77,16 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
     authorization = OpenFgaStore(config.openfga)
     access = Access(authorization, config.openfga.remembered_seconds)
     firebase_http = firebase.open_http(config.firebase)
-    accepting = Accepting(catalogue, streams)
-    lifecycle = Lifecycle(config.conversation, broadcast)
-    starting = Starting(config.conversation, accepting, lifecycle)
     gateways = [
-        Registered.of(llm.component, LLMGateway()),
+        Registered.of(llm.component, LLMGateway(), McpGateway()),
         Registered.of(auth.component, AuthGateway()),
     ]
+    tools = ToolServers.of(config)
     registry = Registry(
         [
             *gateways,
             Registered.of(generation.component, Generation(streams, broadcast, config.generation)),
-            Registered.of(
-                conversation.component,
-                Threads(accepting),
-                Runs(starting, lifecycle),
-                Branches(starting, lifecycle),
-                Reports(lifecycle),
-                Reads(),
-            ),
+            _conversation(config, broadcast, Accepting(catalogue, streams)),
             Registered.of(conversation_manager.component, ConversationManager()),
             Registered.of(openrouter.component, OpenRouter(catalogue)),
             Registered.of(
@@ -100,6 +94,7 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
                 FirebaseBridge(firebase.FirebaseClient(firebase_http, config.firebase)),
             ),
             Registered.of(openfga.component, OpenFGA(access)),
+            *tools.registered,
             *_api_keys(config, gateways),
             Registered.of(
                 completion.component, _completions(config, streams, catalogue, broadcast)
@@ -108,7 +103,20 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
         ],
         SERVED_BY_EDGE,
     )
-    return Platform(registry, bus, catalogue, streams, http, authorization, firebase_http)
+    return Platform(registry, bus, catalogue, streams, http, authorization, firebase_http, tools)
+
+
+def _conversation(config: HandlersConfig, hints: Broadcast, accepting: Accepting) -> Registered:
+    lifecycle = Lifecycle(config.conversation, hints)
+    starting = Starting(config.conversation, accepting, lifecycle)
+    return Registered.of(
+        conversation.component,
+        Threads(accepting),
+        Runs(starting, lifecycle),
+        Branches(starting, lifecycle),
+        Reports(lifecycle),
+        Reads(),
+    )
 
 
 def _api_keys(config: HandlersConfig, gateways: Iterable[Registered]) -> list[Registered]:

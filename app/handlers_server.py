@@ -66,6 +66,7 @@ async def _lifespan(platform: Platform, receive: Receive, send: Send) -> None:
     await receive()
     await platform.catalogue.stop()
     await platform.streams.aclose()
+    await platform.tools.aclose()
     await platform.http.aclose()
     await platform.authorization.aclose()
     await platform.firebase_http.aclose()

@@ -7,9 +7,11 @@ from pydantic import Field, HttpUrl
 
 from actors.conversation.settings import ConversationSettings
 from actors.firebase_bridge.settings import FirebaseSettings
+from chassis.sealing import SealingKey
 from chassis.settings import Section, SettingsError, load
 from edge.settings import EdgeSettings
 from services.completion.settings import CompletionSettings
+from services.mcp.settings import McpSettings
 from services.openfga.settings import OpenFgaSettings
 from services.openrouter.settings import OpenRouterSettings
 from workflows.generation.settings import GenerationSettings
@@ -26,6 +28,7 @@ class HandlersSettings(Section):
     preload_state: objects without a bound get their first keys with each call, which saves a wait.
         On only where Restate's `eager-state-size-limit` is set (32 KiB), else Restate would send
         a whole long thread along.
+    secrets_keys: what opens the secrets that edges have sealed.
     force_replay: for tests: keep no timeouts of our own, so that each await is a replay.
     """
 
@@ -34,6 +37,7 @@ class HandlersSettings(Section):
     outgoing_allowed_hosts: tuple[str, ...] = Field(
         default=(), validation_alias="OUTGOING_ALLOWED_HOSTS"
     )
+    secrets_keys: tuple[SealingKey, ...] = Field(default=(), validation_alias="SECRETS_KEYS")
     force_replay: bool = Field(default=False, validation_alias="CHASSIS_FORCE_REPLAY")
     preload_state: bool = Field(default=False, validation_alias="CHASSIS_PRELOAD_STATE")
     log_level: str = Field(default="INFO", validation_alias="LOG_LEVEL")
@@ -61,6 +65,7 @@ class HandlersConfig:
     completion: CompletionSettings
     openrouter: OpenRouterSettings
     firebase: FirebaseSettings
+    mcp: McpSettings
 
     @classmethod
     def read(cls) -> "HandlersConfig":
@@ -74,6 +79,7 @@ class HandlersConfig:
             completion=_read(CompletionSettings, mistakes),
             openrouter=_read(OpenRouterSettings, mistakes),
             firebase=_read(FirebaseSettings, mistakes),
+            mcp=_read(McpSettings, mistakes),
         )
         if mistakes:
             raise SettingsError(mistakes)

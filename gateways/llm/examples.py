@@ -35,6 +35,7 @@ from actors.conversation.contract.thread import (
 from actors.conversation_manager.contract import ListRequest, ListResponse, Thread
 from chassis.rpc import Example, Rpc
 from gateways.llm import contract
+from gateways.llm.tool_examples import MCP_EXAMPLES
 from services.completion.contract import CompleteResponse
 from services.openrouter.contract import (
     ListModelsRequest,
@@ -293,4 +294,5 @@ EXAMPLES: dict[Rpc[Any, Any], Example] = {
             ]
         ),
     ),
+    **MCP_EXAMPLES,
 }

@@ -25,6 +25,7 @@ from devstack.keys import AUDIENCE, SecretKey
 from devstack.openfga import OpenFgaOptions, OpenFgaServer
 from devstack.restate import RestateOptions
 from edge.settings import EdgeSettings
+from services.mcp.settings import McpSettings
 from services.openfga.settings import OpenFgaSettings
 from services.openrouter.settings import OpenRouterSettings
 from tests.support.repository import ROOT
@@ -41,6 +42,7 @@ SECTIONS: dict[str, tuple[type[Section], ...]] = {
         ConversationSettings,
         FirebaseSettings,
         GenerationSettings,
+        McpSettings,
         OpenFgaSettings,
         OpenRouterSettings,
     ),

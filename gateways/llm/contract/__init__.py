@@ -2,7 +2,7 @@
 
 Methods that read or change one thread name it by `conversation_key`, which belongs to the caller.
 Answers are made of the nouns that ConversationActor's contract defines. The requests stand in
-threads.py, runs.py, branches.py, events.py and completions.py.
+threads.py, runs.py, branches.py, events.py, completions.py and mcp.py.
 """
 
 from datetime import timedelta
@@ -35,6 +35,7 @@ from actors.conversation_manager.contract import ListRequest, ListResponse
 from chassis.paging import PAGE_TOKEN_INVALID
 from chassis.retries import REQUEST
 from chassis.rpc import Component, Effect, Kind
+from chassis.sealing import SEALING_NOT_CONFIGURED
 from gateways.llm.contract.branches import (
     BranchRequest,
     PublicEditMessageRequest,
@@ -43,6 +44,14 @@ from gateways.llm.contract.branches import (
 )
 from gateways.llm.contract.completions import CompletionMessage, PublicCompleteRequest
 from gateways.llm.contract.events import Partial, PullEventsRequest, PullEventsResponse
+from gateways.llm.contract.mcp import (
+    McpCallToolRequest,
+    McpGetPromptRequest,
+    McpListAvailableServersRequest,
+    McpPageRequest,
+    McpReadResourceRequest,
+    McpServerRequest,
+)
 from gateways.llm.contract.runs import (
     PublicListMessagesRequest,
     PublicListRunsRequest,
@@ -62,6 +71,22 @@ from services.completion.contract import (
     LONGEST_SECONDS,
     CompleteResponse,
 )
+from services.mcp.contract import (
+    CALL_REASONS,
+    SERVER_NOT_FOUND,
+    SERVER_REASONS,
+    TOO_MANY_SERVERS,
+    CallToolResponse,
+    GetPromptResponse,
+    ListPromptsResponse,
+    ListResourcesResponse,
+    ListServersResponse,
+    ListToolsResponse,
+    ReadResourceResponse,
+    RemoveResponse,
+    ServerResponse,
+)
+from services.mcp.contract.tools import Registration, ServerInfo
 from services.openrouter.contract import (
     CATALOGUE_REASONS,
     MODEL_UNKNOWN,
@@ -75,6 +100,12 @@ __all__ = [
     "ConversationStateRequest",
     "CreateThreadRequest",
     "CreateThreadResponse",
+    "McpCallToolRequest",
+    "McpGetPromptRequest",
+    "McpListAvailableServersRequest",
+    "McpPageRequest",
+    "McpReadResourceRequest",
+    "McpServerRequest",
     "Partial",
     "PublicCompleteRequest",
     "PublicEditMessageRequest",
@@ -273,4 +304,88 @@ stream_complete = component.public(
     deadline=_COMPLETED,
     served_by_edge=True,
     stream=True,
+)
+
+MCP_READ, MCP_WRITE, MCP_MANAGE = "mcp:read", "mcp:write", "mcp:manage"
+
+mcp_list_available_servers = component.public(
+    "McpListAvailableServers",
+    McpListAvailableServersRequest,
+    ListServersResponse,
+    scope=MCP_READ,
+    effect=Effect.READ,
+)
+mcp_get_server_info = component.public(
+    "McpGetServerInfo",
+    McpServerRequest,
+    ServerInfo,
+    scope=MCP_READ,
+    effect=Effect.READ,
+    errors=SERVER_REASONS,
+)
+mcp_list_tools = component.public(
+    "McpListTools",
+    McpServerRequest,
+    ListToolsResponse,
+    scope=MCP_READ,
+    effect=Effect.READ,
+    errors=SERVER_REASONS,
+)
+mcp_call_tool = component.public(
+    "McpCallTool",
+    McpCallToolRequest,
+    CallToolResponse,
+    scope=MCP_WRITE,
+    effect=Effect.COMMAND,
+    errors=CALL_REASONS,
+    # As long as a server is waited for that was registered without a timeout of its own.
+    deadline=timedelta(seconds=65),
+)
+mcp_list_resources = component.public(
+    "McpListResources",
+    McpPageRequest,
+    ListResourcesResponse,
+    scope=MCP_READ,
+    effect=Effect.READ,
+    errors=SERVER_REASONS,
+)
+mcp_read_resource = component.public(
+    "McpReadResource",
+    McpReadResourceRequest,
+    ReadResourceResponse,
+    scope=MCP_READ,
+    effect=Effect.READ,
+    errors=SERVER_REASONS,
+)
+mcp_list_prompts = component.public(
+    "McpListPrompts",
+    McpPageRequest,
+    ListPromptsResponse,
+    scope=MCP_READ,
+    effect=Effect.READ,
+    errors=SERVER_REASONS,
+)
+mcp_get_prompt = component.public(
+    "McpGetPrompt",
+    McpGetPromptRequest,
+    GetPromptResponse,
+    scope=MCP_READ,
+    effect=Effect.READ,
+    errors=SERVER_REASONS,
+)
+mcp_register_server = component.public(
+    "McpRegisterServer",
+    Registration,
+    ServerResponse,
+    scope=MCP_MANAGE,
+    effect=Effect.COMMAND,
+    errors=(TOO_MANY_SERVERS, SEALING_NOT_CONFIGURED),
+)
+mcp_remove_server = component.public(
+    "McpRemoveServer",
+    McpServerRequest,
+    RemoveResponse,
+    scope=MCP_MANAGE,
+    effect=Effect.COMMAND,
+    errors=(SERVER_NOT_FOUND,),
 )
