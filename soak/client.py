@@ -92,6 +92,8 @@ class Client:
                         content = json.loads(line[6:])
                         if kind == "error":
                             raise from_envelope(content)
+                        if kind == "bye":
+                            return
                         yield kind, content
         except (aiohttp.ClientError, TimeoutError) as error:
             raise AwayError from error
