@@ -33,7 +33,7 @@ class Audit:
         """Audit every thread once it is over, and look for runs that do not end."""
         while True:
             for story in list(self._history.stories):
-                if story.closed and not story.open and story.key not in self._audited:
+                if story.over and story.key not in self._audited:
                     self._audited.add(story.key)
                     await self._thread(story)
             self._find_stuck()

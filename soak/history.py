@@ -58,6 +58,7 @@ class Story:
     said: by client message id, in the order of sending.
     open: accepted runs whose end nobody has seen yet.
     ended: the runs whose end somebody has seen.
+    reading: how many readers are not at the end yet.
     closed: nothing will be said any more.
     """
 
@@ -68,7 +69,13 @@ class Story:
     seen: list[Seen] = field(default_factory=list[Seen])
     open: dict[str, Said] = field(default_factory=dict[str, Said])
     ended: set[str] = field(default_factory=set[str])
+    reading: int = 0
     closed: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Whether all is said, answered and read."""
+        return self.closed and not self.open and not self.reading
 
     @property
     def accepted(self) -> list[Said]:

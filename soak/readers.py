@@ -40,6 +40,13 @@ class Reader:
 
     async def run(self, *, streams: bool) -> None:
         """Read in visits of random length, by stream or by pulling; ends with the thread."""
+        self._story.reading += 1
+        try:
+            await self._visit(streams=streams)
+        finally:
+            self._story.reading -= 1
+
+    async def _visit(self, *, streams: bool) -> None:
         while not self._enough():
             try:
                 # Leaving in the middle of a stream is how most connections of phones end.

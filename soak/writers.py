@@ -36,6 +36,7 @@ class Load:
         self._long: list[Story] = []
         self._short: list[Story] = []
         self._group: set[asyncio.Task[None]] = set()
+        self._ending = False
 
     async def run(self) -> None:
         """Begin turns until the time is over."""
@@ -55,8 +56,9 @@ class Load:
 
     async def finish(self, seconds: float) -> list[asyncio.Task[None]]:
         """Say nothing more, and wait until all readers have seen all there is; who has not."""
+        self._ending = True
         for story in self._long + self._short:
-            story.closed = True
+            self._close_if_done(story)
         if self._group:
             await asyncio.wait(self._group, timeout=seconds)
         left = list(self._group)
@@ -105,6 +107,7 @@ class Load:
         self._read(story, "a stream", streams=True)
         if writers > 1 or random.random() < 0.3:
             self._read(story, "pulls", streams=False)
+        self._close_if_done(story)
 
     def _read(self, story: Story, name: str, *, streams: bool) -> None:
         reader = Reader(self.client_of(story), self._history, story, name)
@@ -132,8 +135,7 @@ class Load:
             await self._say(story, writer)
         finally:
             self._busy.discard((story.key, writer))
-            if len(story.said) >= self._wanted[story.key]:
-                story.closed = True
+            self._close_if_done(story)
 
     async def _say(self, story: Story, writer: int) -> None:
         history = self._history
@@ -155,6 +157,13 @@ class Load:
             request = {"conversationKey": story.key, "runId": said.run_id}
             await self.client_of(story).patiently("cancel-run", request)
             history.counts["cancels"] += 1
+
+    def _close_if_done(self, story: Story) -> None:
+        """Readers leave a closed thread when they have seen all that was accepted, so nobody may
+        still be sending."""
+        writing = any(key == story.key for key, _ in self._busy)
+        if not writing and (self._ending or len(story.said) >= self._wanted[story.key]):
+            story.closed = True
 
     async def _look_around(self) -> None:
         """Read a list or a thread, as somebody who opens the application does."""
