@@ -3,10 +3,13 @@
 Each commit gets a work tree of its own below `.cache/compare`, with what its own locks say
 installed, and is measured by its own benchmark. Rounds are interleaved, and the commit that goes
 first changes, so that a machine that grows slower is as slow for both. A figure's ratio is taken
-within each round; where the spread of the ratios holds 1, nothing was shown.
+within each round; where the rounds do not agree on a side, or are few, nothing was shown. The goals
+come first: they are against the direct handler of the same round, which takes much of the machine's
+moods out.
 """
 
 import argparse
+import contextlib
 import json
 import statistics
 import subprocess
@@ -14,9 +17,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.report import ROWS
+
 Figures = dict[str, float]
 _ROOT = Path(__file__).parents[1]
 _TREES = Path(".cache/compare")
+ENOUGH_ROUNDS = 5
+"""That many rounds agree by chance once in sixteen times."""
 DEFAULT_MEASURES = "edge,turns,acceptance,reads,single_step"
 """Those that need no long preparation: each round starts a stack of its own."""
 
@@ -36,7 +43,9 @@ class Row:
 
     @property
     def shown(self) -> str:
-        """What the rounds agree on, or nothing."""
+        """What the rounds agree on, or nothing; few rounds agree by chance."""
+        if len(self.ratios) < ENOUGH_ROUNDS:
+            return ""
         if min(self.ratios) > 1:
             return "more"
         return "less" if max(self.ratios) < 1 else ""
@@ -61,16 +70,26 @@ def compare(options: argparse.Namespace) -> int:
 
 
 def rows_of(pairs: list[tuple[Figures, Figures]]) -> list[Row]:
-    """The figures that both have in every round, by name."""
+    """The goals, then the figures that both have in every round."""
+    pairs = [(_with_goals(a), _with_goals(b)) for a, b in pairs]
     every = [figures for pair in pairs for figures in pair]
     rows: list[Row] = []
-    for name in sorted(every[0]):
+    for name in every[0]:
         if not all(figures.get(name) for figures in every):
             continue  # one of them lacks it, or has nothing to divide by
         of_a, of_b = ([pair[side][name] for pair in pairs] for side in (0, 1))
         ratios = tuple(mine / theirs for theirs, mine in zip(of_a, of_b, strict=True))
         rows.append(Row(name, statistics.median(of_a), statistics.median(of_b), ratios))
     return rows
+
+
+def _with_goals(figures: Figures) -> Figures:
+    """The goals that these figures can speak of, then the figures by name."""
+    goals: Figures = {}
+    for row in ROWS:
+        with contextlib.suppress(KeyError):
+            goals[row.name] = row.of(figures)
+    return goals | dict(sorted(figures.items()))
 
 
 def table(rows: list[Row]) -> str:
