@@ -42,6 +42,10 @@ service = Component("BenchService", Kind.SERVICE, REQUEST)
 noop = gateway.public(
     "Noop", NoopRequest, NoopResponse, scope="conversations:read", effect=Effect.READ
 )
+open_noop = gateway.public(
+    "OpenNoop", NoopRequest, NoopResponse, scope="conversations:read", effect=Effect.READ
+)
+OPEN_PATH = "/api/v1/bench/open-noop"
 ask = gateway.public("Ask", AskRequest, AskResponse, scope="models:read", effect=Effect.READ)
 complete = service.rpc("Complete", AskRequest, AskResponse)
 
@@ -52,6 +56,11 @@ class BenchGateway:
     @implements(noop)
     async def noop(self, ctx: Context, request: NoopRequest) -> NoopResponse:
         """Do nothing."""
+        return NoopResponse()
+
+    @implements(open_noop)
+    async def open_noop(self, ctx: Context, request: NoopRequest) -> NoopResponse:
+        """Do nothing, for whoever comes."""
         return NoopResponse()
 
     @implements(ask)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from bench.identity import IDENTITY as WHO_IS_CALLING
 from bench.live import live
 from bench.load import Load, closed_loop, cpu_seconds, wrk
 from bench.platform import ALICE, EDGE, FEW, IDENTITY, MANY, Platform
@@ -223,4 +224,5 @@ ROUND: tuple[Measure, ...] = (
     history,
     lists,
     live,
+    *WHO_IS_CALLING,
 )

@@ -3,16 +3,18 @@
 import asyncio
 import json
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 from bench.load import LoadError
+from devstack.issuer import Issuer, serving
 from devstack.keys import SecretKey
 from devstack.stack import EDGE, HANDLERS, RESTATE, Stack, StackOptions
+from services.openfga.client import OpenFgaStore
 
 ALICE = SecretKey(tenant_id="bench", user_id="alice")
 FEW = SecretKey(tenant_id="bench", user_id="few")
@@ -28,12 +30,15 @@ IDENTITY = {
 class Platform:
     """A running stack with the benchmark's components, and calls as a client makes them."""
 
-    def __init__(self, stack: Stack, http: aiohttp.ClientSession) -> None:
+    def __init__(self, stack: Stack, http: aiohttp.ClientSession, issuer: Issuer) -> None:
         self.stack = stack
+        self.issuer = issuer
         self._http = http
         self.edge_url = stack.base_url
         self.ingress_url = stack.restate.ingress_url
         self.model_url = stack.cloud_url
+        self.cleanup = ExitStack()
+        self.authorization: dict[str, OpenFgaStore] = {}
 
     def pid(self, name: str) -> int:
         """The process id of `edge`, `handlers` or `restate`."""
@@ -50,6 +55,14 @@ class Platform:
             if answer.status != 200:
                 raise LoadError(f"{method} answered {answer.status}: {await answer.text()}")
             return await answer.json()
+
+    async def post(
+        self, url: str, body: Mapping[str, object], headers: Mapping[str, str]
+    ) -> aiohttp.ClientResponse:
+        """POST anywhere, whatever the answer; its body is read."""
+        async with self._http.post(url, json=body, headers=headers) as answer:
+            await answer.read()
+            return answer
 
     async def times(self) -> dict[str, dict[str, float]]:
         """When the stub model sent its first chunk and saw its client go, by message."""
@@ -108,29 +121,43 @@ class Platform:
 async def running(environment: dict[str, str] | None = None) -> AsyncGenerator[Platform]:
     """A stack for the length of the block: one partition, fsync on, as in production."""
     with tempfile.TemporaryDirectory(prefix="yocaso-bench-", ignore_cleanup_errors=True) as folder:
-        settings = {
-            "EDGE_REQUESTS_PER_MINUTE": "100000000",
-            "EDGE_REFUSED_CREDENTIALS_PER_MINUTE": "100000000",
-            "LOG_LEVEL": "WARNING",
-            "CONVERSATION_DEFAULT_MODEL": "stub/instant",
-            **(environment or {}),
-        }
-        stack = Stack(
-            StackOptions(
-                Path(folder),
-                (ALICE, FEW, MANY),
-                environment=settings,
-                platform="bench",
-                cloud="bench.model",
+        async with serving(Issuer()) as issuer:
+            settings = {
+                "EDGE_REQUESTS_PER_MINUTE": "100000000",
+                "EDGE_REFUSED_CREDENTIALS_PER_MINUTE": "100000000",
+                "EDGE_JWT_ISSUER": issuer.url,
+                "EDGE_JWT_JWKS_URI": issuer.jwks_uri,
+                "LOG_LEVEL": "WARNING",
+                "CONVERSATION_DEFAULT_MODEL": "stub/instant",
+                **(environment or {}),
+            }
+            stack = Stack(
+                StackOptions(
+                    Path(folder),
+                    (ALICE, FEW, MANY),
+                    environment=settings,
+                    platform="bench",
+                    cloud="bench.model",
+                )
             )
-        )
-        await asyncio.to_thread(stack.start)
-        connector = aiohttp.TCPConnector(limit=0)
+            await asyncio.to_thread(stack.start)
+            try:
+                async with _client(stack, issuer) as platform:
+                    yield platform
+            finally:
+                await asyncio.to_thread(stack.stop)
+
+
+@asynccontextmanager
+async def _client(stack: Stack, issuer: Issuer) -> AsyncGenerator[Platform]:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
+        platform = Platform(stack, http, issuer)
         try:
-            async with aiohttp.ClientSession(connector=connector) as http:
-                yield Platform(stack, http)
+            yield platform
         finally:
-            await asyncio.to_thread(stack.stop)
+            for store in platform.authorization.values():
+                await store.aclose()
+            platform.cleanup.close()
 
 
 __all__ = ["ALICE", "EDGE", "FEW", "HANDLERS", "IDENTITY", "MANY", "RESTATE", "Platform", "running"]

@@ -109,6 +109,47 @@ ROWS = (
         _over("step.rps.16", "direct.rps.16"),
         0.25,
     ),
+    *(
+        Row(
+            f"{name}, requests/s against the same call without a credential, c=16",
+            _over(f"identity.rps.{kind}", "identity.rps.none"),
+            bound,
+        )
+        for name, kind, bound in (
+            ("warm secret key", "secret_key", 0.85),
+            ("warm token", "token", 0.85),
+            ("warm publishable key and token", "publishable", 0.8),
+        )
+    ),
+    *(
+        Row(
+            f"first call with a {kind} against the second, p50",
+            _over(f"identity.cold_ms.{kind}", f"identity.warm_ms.{kind}"),
+            bound,
+            at_least=False,
+        )
+        for kind, bound in (("key", 3.0), ("token", 2.0))
+    ),
+    Row(
+        "from revoke to refusal at two edges, p99, while 100 keys/s are revoked",
+        lambda figures: figures["revocation.refused_s.p99"],
+        10,
+        at_least=False,
+        unit=" s",
+    ),
+    Row(
+        "an authenticated request meanwhile, p99, c=1",
+        lambda figures: figures["revocation.request_ms.p99"],
+        250,
+        at_least=False,
+        unit=" ms",
+    ),
+    Row(
+        "OpenFGA check among 100,000 tuples against 10, p50, c=1",
+        _over("openfga.check_ms.many", "openfga.check_ms.few"),
+        1.5,
+        at_least=False,
+    ),
     Row(
         "from the model's first chunk to a reader's first live text, p50",
         lambda figures: figures["live.first_delta_ms.p50"],

@@ -5,6 +5,11 @@ from app.handlers_server import App
 from app.registry import Registered
 from app.settings import HandlersConfig
 from bench import components
+from chassis.identity import Caller
+from chassis.rpc import Mode
+from edge.credentials.authenticate import Authenticator
+from edge.credentials.verified import Verified
+from edge.requests import Request
 from services.openrouter.client import OpenRouterClient, open_http
 
 
@@ -19,5 +24,17 @@ def handlers() -> App:
 
 
 def edge() -> App:
-    """The HTTP front."""
-    return edge_server.with_routes(components.noop, components.ask)
+    """The HTTP front, with one route that lets everybody in."""
+    _let_in(components.OPEN_PATH.encode())
+    return edge_server.with_routes(components.noop, components.open_noop, components.ask)
+
+
+def _let_in(path: bytes) -> None:
+    caller = Caller("bench", "anybody", Mode.SECRET_KEY, frozenset({"conversations:read"}))
+    anybody = Verified(caller, "anybody")
+    identify = Authenticator.identify
+
+    async def known(self: Authenticator, request: Request) -> Verified:
+        return anybody if request.path == path else await identify(self, request)
+
+    Authenticator.identify = known

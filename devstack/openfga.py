@@ -10,6 +10,8 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
+
 from devstack.processes import Command, Process, ProcessError, free_port
 
 CACHE = Path(__file__).parents[1] / ".cache" / "openfga"
@@ -75,6 +77,13 @@ class OpenFgaServer:
     def settings(self) -> dict[str, str]:
         """The settings by which the platform finds it."""
         return {"OPENFGA_API_URL": self.url, "OPENFGA_API_TOKEN": self._options.token}
+
+    def answers(self) -> bool:
+        """Whether it takes calls now."""
+        try:
+            return httpx.get(f"{self.url}/healthz", trust_env=False).is_success
+        except httpx.HTTPError:
+            return False
 
     def migrate(self) -> None:
         """Make the tables, or bring them up to this version. It must not be running."""

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -154,20 +154,37 @@ class Stack:
         self.processes[name].start()
         self.wait_ready(name)
 
+    def another_edge(self) -> tuple[Process, str]:
+        """One more edge of the same platform, not started, and its address; the caller stops it."""
+        port, private = free_port(), free_port()
+        command = self.processes[EDGE].command
+        return (
+            Process(
+                replace(
+                    command,
+                    arguments=(*command.arguments[:-1], str(port)),
+                    environment={**command.environment, "EDGE_PRIVATE_PORT": str(private)},
+                    log_path=self._log_path(f"{EDGE}-{port}"),
+                    ports=(port, private),
+                )
+            ),
+            f"http://127.0.0.1:{port}",
+        )
+
     def wait_ready(self, name: str) -> None:
         """Wait until the process answers in its own way."""
         process = self.processes[name]
         if name == RESTATE:
             self.restate.wait_ready(START_SECONDS)
         elif name == EDGE:
-            process.wait_ready(lambda: self._is_there(f"{self.base_url}/healthz"), START_SECONDS)
+            process.wait_ready(lambda: self.is_there(f"{self.base_url}/healthz"), START_SECONDS)
         elif name == LOCAL_MODEL:
             # Its port accepts while the weights are still being read.
             url = f"{self._url(LOCAL_MODEL)}/health"
-            process.wait_ready(lambda: self._is_there(url), START_SECONDS)
+            process.wait_ready(lambda: self.is_there(url), START_SECONDS)
         elif name == OPENFGA:
-            url = f"{self._url(OPENFGA)}/healthz"
-            process.wait_ready(lambda: self._is_there(url), START_SECONDS)
+            assert self.openfga is not None, "it is among the processes"
+            process.wait_ready(self.openfga.answers, START_SECONDS)
         else:
             port = self.ports[name]
             process.wait_ready(lambda: accepts_connections(port), START_SECONDS)
@@ -205,7 +222,8 @@ class Stack:
             return False
         return answer.is_success
 
-    def _is_there(self, url: str) -> bool:
+    def is_there(self, url: str) -> bool:
+        """Whether something answers there with success."""
         try:
             return self._http.get(url).is_success
         except httpx.HTTPError:

@@ -5,7 +5,6 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 from pydantic import HttpUrl, SecretStr
 
@@ -38,7 +37,7 @@ def running_openfga() -> Generator[OpenFgaServer]:
 
 def wait_ready(server: OpenFgaServer) -> None:
     """Wait until it answers."""
-    server.process.wait_ready(lambda: _answers(server.url), START_SECONDS)
+    server.process.wait_ready(server.answers, START_SECONDS)
 
 
 def settings_of(server: OpenFgaServer, store: str = "yocaso") -> OpenFgaSettings:
@@ -48,10 +47,3 @@ def settings_of(server: OpenFgaServer, store: str = "yocaso") -> OpenFgaSettings
         api_token=SecretStr(server.settings["OPENFGA_API_TOKEN"]),
         store=store,
     )
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(f"{url}/healthz", trust_env=False).is_success
-    except httpx.HTTPError:
-        return False
