@@ -1,0 +1,213 @@
+"""No credential is kept anywhere: every method is called with marked ones, then all is searched.
+
+The search covers Restate's tables, every log, the metrics of edge and Restate, and each byte of
+the data directory. What it must find proves that it would find a secret: a name that was stored,
+and the hashes of the same keys.
+"""
+
+import base64
+import json
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from app.edge_server import public_routes
+from app.generate.examples import EXAMPLES
+from chassis import key_text
+from chassis.rpc import Rpc
+from devstack.processes import wait_until
+from devstack.stack import NODE_PORT
+from tests.support.stack import API, RunningStack, running_stack
+
+pytestmark = pytest.mark.anyio
+
+THREADS = "llm/gateway/list-threads"
+# `sys_journal` and the like are views of what is in the data directory, readable as text.
+TABLES = ("state", "sys_invocation", "sys_journal", "sys_idempotency", "sys_inbox", "sys_promise")
+
+
+@dataclass
+class Planted:
+    """What was sent to the platform, and must not be found."""
+
+    keys: list[str] = field(default_factory=list[str])
+    tokens: list[str] = field(default_factory=list[str])
+    others: list[str] = field(default_factory=list[str])
+
+    def mark(self) -> str:
+        """A new text that is nowhere yet."""
+        self.others.append(f"mark{secrets.token_hex(16)}")
+        return self.others[-1]
+
+    def needles(self) -> Iterator[str]:
+        """The texts to search for, and what encodings would make of them."""
+        for key in self.keys:
+            # The first characters are shown to people; the rest is the secret.
+            yield from _forms(key[len(key_text.shown(key)) :])
+        for token in self.tokens:
+            # The claims are those of the user and may be known; a third part makes it a token.
+            yield from _forms(token.rpartition(".")[2])
+        for other in self.others:
+            yield from _forms(other)
+
+
+def _forms(text: str) -> Iterator[str]:
+    yield text
+    # Base64 has three ways to write a text, by what stands before it; without the ends, which
+    # depend on their neighbours.
+    for before in range(3):
+        yield base64.b64encode(b" " * before + text.encode()).decode()[4:-4]
+
+
+@pytest.fixture
+def stack() -> Iterator[RunningStack]:
+    """A platform of its own, so that nothing else is in its data."""
+    with running_stack() as stack:
+        yield stack
+
+
+async def people(stack: RunningStack, planted: Planted) -> str:
+    """A token of an administrator, with a claim that nobody asked for."""
+    token = await stack.token(sub="ann", tenant_id="acme", role="owner", extra=planted.mark())
+    planted.tokens.append(token)
+    return token
+
+
+async def keys(stack: RunningStack, planted: Planted, admin: str, **settings: Any) -> str:
+    """A key for everything, rotated once."""
+    scopes = sorted({rpc.route.scope for rpc in public_routes() if rpc.route is not None})
+    grantable = [scope for scope in scopes if not scope.endswith("manage")]
+    body = {"name": "findable", "permissions": ["conversations:read"], **settings}
+    for permission in grantable:
+        wider = {**body, "permissions": [permission]}
+        if (await stack.call("api-keys/create", wider, token=admin)).status == 200:
+            body["permissions"] = sorted({*body["permissions"], permission})
+    made = (await stack.call("api-keys/create", body, token=admin)).body["result"]
+    rotated = await stack.call(
+        "api-keys/rotate", {"key_id": made["key_id"], "grace": "3600s"}, token=admin
+    )
+    planted.keys += [made["key"], rotated.body["result"]["key"]]
+    return planted.keys[-1]
+
+
+async def call_everything(stack: RunningStack, headers: dict[str, str]) -> set[int]:
+    """Every public method with its example; the statuses that were seen."""
+    seen: set[int] = set()
+    async with stack.client() as client:
+        for rpc in public_routes():
+            assert rpc.route is not None
+            body = EXAMPLES[rpc].request.to_json()
+            sent = {"content-type": "application/json", **headers}
+            async with client.stream(
+                "POST", rpc.route.path, content=_quick(rpc, body), headers=sent
+            ) as answer:
+                if not answer.headers["content-type"].startswith("text/event-stream"):
+                    await answer.aread()
+                seen.add(answer.status_code)
+    return seen
+
+
+def _quick(rpc: Rpc[Any, Any], body: bytes) -> bytes:
+    if "wait" not in rpc.request.model_fields:
+        return body
+    return json.dumps({**json.loads(body), "wait": "0s"}).encode()
+
+
+async def be_refused(stack: RunningStack, planted: Planted, key: str, token: str) -> None:
+    """Wrong credentials of every kind, and right ones in the wrong places."""
+    mark = planted.mark()
+    changed = key[:-1] + ("A" if key[-1] != "A" else "B")
+    wrong: list[dict[str, str]] = [
+        {"x-api-key": f"sk_{mark}"},
+        {"x-api-key": key_text.new("sk_")},
+        {"x-api-key": changed},
+        {"authorization": f"Bearer {mark}"},
+        {"authorization": f"Basic {mark}"},
+        {"authorization": f"Bearer {token[:-4]}AAAA"},
+        {"authorization": f"Bearer {key}"},
+        {"x-api-key": token},
+        {"x-api-key": key, "authorization": f"Bearer {token}"},
+        {"x-api-key": key, "x-on-behalf-of": "bob", "cookie": mark, "x-forwarded-for": mark},
+    ]
+    planted.keys.append(wrong[1]["x-api-key"])
+    for headers in wrong:
+        async with stack.client() as client:
+            answer = await client.post(API + THREADS, json={}, headers=headers)
+        assert answer.status_code >= 400, headers
+        assert mark not in answer.text
+        assert key not in answer.text
+        assert token not in answer.text
+    async with stack.client() as client:
+        # As people do it who do not know better.
+        await client.post(f"{API}{THREADS}?api_key={mark}", json={}, headers={"x-api-key": key})
+        await client.post(f"{API}nowhere/{mark}", json={"token": mark}, headers={"x-api-key": key})
+        await client.post(API + THREADS, content=b"{" + mark.encode(), headers={"x-api-key": key})
+
+
+def everything(stack: RunningStack) -> str:
+    """All that is kept and all that is told to operators."""
+    processes = stack.processes
+    kept = [json.dumps(processes.restate.query(f"SELECT * FROM {table}")) for table in TABLES]
+    ports = (f"{processes.private_url}/metrics", f"{processes.private_url}/statusz")
+    restate = f"http://127.0.0.1:{processes.ports[NODE_PORT]}/metrics"
+    for url in (*ports, restate):
+        answer = httpx.get(url, trust_env=False, timeout=30)
+        assert answer.is_success, url
+        kept.append(answer.text)
+    kept += [
+        path.read_bytes().decode("latin-1")
+        for path in processes.options.data_path.rglob("*")
+        if path.is_file()
+    ]
+    return "\n".join(kept)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+async def test_no_credential_is_found_anywhere_after_every_method_was_called_with_it(
+    stack: RunningStack,
+) -> None:
+    planted = Planted()
+    admin = await people(stack, planted)
+    secret = await keys(stack, planted, admin)
+    oidc = {"issuer": stack.processes.issuer_url, "audience": "yocaso-dev"}
+    publishable = await keys(stack, planted, admin, type="PUBLISHABLE", oidc=oidc)
+    user = await stack.token(sub="end-user", extra=planted.mark())
+    planted.tokens.append(user)
+    for headers in (
+        {"x-api-key": secret},
+        {"authorization": f"Bearer {admin}"},
+        {"x-api-key": publishable, "authorization": f"Bearer {user}"},
+    ):
+        assert 200 in await call_everything(stack, headers)
+    await be_refused(stack, planted, secret, admin)
+    control = f"control{secrets.token_hex(8)}"
+    named = {"conversationKey": "control", "name": control}
+    assert (await stack.call("llm/gateway/create-thread", named, key=secret)).status == 200
+    restate = stack.processes.restate
+    # Usage is handed in a moment later, and is the last thing that is written.
+    assert wait_until(
+        lambda: bool(restate.query("SELECT key FROM state WHERE key LIKE 'usage%'")), 30
+    )
+    kept = everything(stack)
+    for found in (control, *map(key_text.hash_of, (secret, publishable))):
+        assert kept.count(found) >= 2, "in a table and in the data directory"
+    leaked = [needle for needle in planted.needles() if needle in kept]
+    assert leaked == []
+    assert len(list(planted.needles())) > 40
+
+
+def test_the_search_would_find_a_secret_in_any_of_its_forms() -> None:
+    planted = Planted(keys=[key_text.new("sk_")], tokens=["aaaa.bbbb.c-signature-of-a-token"])
+    mark = planted.mark()
+    for secret in (planted.keys[0], planted.tokens[0], mark):
+        for before in ("", "x", "xy"):
+            for kept in (
+                f'{{"header": "{before}{secret}"}}',
+                base64.b64encode(f"{before}{secret} and more".encode()).decode(),
+            ):
+                assert any(needle in kept for needle in planted.needles()), kept
