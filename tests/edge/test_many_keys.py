@@ -2,16 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
 
-from devstack.stack import START_SECONDS
 from edge import reasons
+from tests.support.second_edge import second_edge
 from tests.support.stack import API, RunningStack, running_stack
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(600)]
@@ -141,18 +140,6 @@ async def test_guessing_does_not_find_out_which_keys_there_are(
     }
     assert seen == {(401, reasons.CREDENTIALS_INVALID.word)}
     assert forwarded(stack) == before
-
-
-@contextmanager
-def second_edge(stack: RunningStack) -> Generator[str]:
-    """The address of another edge of the platform."""
-    process, url = stack.processes.another_edge()
-    process.start()
-    try:
-        process.wait_ready(lambda: stack.processes.is_there(f"{url}/healthz"), START_SECONDS)
-        yield url
-    finally:
-        process.stop()
 
 
 async def test_two_edges_refuse_revoked_keys_in_time_while_many_are_revoked(
