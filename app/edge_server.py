@@ -41,7 +41,7 @@ def create() -> App:
 def with_routes(*more: Rpc[Any, Any]) -> App:
     """The HTTP front, with routes beside the platform's own, such as those of the benchmark."""
     settings = read_edge()
-    logs.set_up()
+    logs.set_up(settings.log_level)
     bus = BusClient(settings.bus_path)
     # The routes come from contracts alone; the edge runs no handlers.
     front = Edge(

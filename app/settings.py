@@ -7,6 +7,7 @@ from pydantic import Field, HttpUrl
 
 from actors.conversation.settings import ConversationSettings
 from actors.firebase_bridge.settings import FirebaseSettings
+from chassis import logs
 from chassis.sealing import SealingKey
 from chassis.settings import Section, SettingsError, load
 from edge.settings import EdgeSettings
@@ -40,7 +41,7 @@ class HandlersSettings(Section):
     secrets_keys: tuple[SealingKey, ...] = Field(default=(), validation_alias="SECRETS_KEYS")
     force_replay: bool = Field(default=False, validation_alias="CHASSIS_FORCE_REPLAY")
     preload_state: bool = Field(default=False, validation_alias="CHASSIS_PRELOAD_STATE")
-    log_level: str = Field(default="INFO", validation_alias="LOG_LEVEL")
+    log_level: logs.Level = Field(default="INFO", validation_alias="LOG_LEVEL")
 
 
 class RegisterSettings(Section):

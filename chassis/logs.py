@@ -8,9 +8,11 @@ import json
 import logging
 import sys
 import time
-from typing import Any
+from typing import Any, Literal
 
 from restate.server_context import restate_context_is_replaying
+
+Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 _FIELDS = "yocaso_fields"
 
@@ -31,13 +33,15 @@ def fields(**values: str | int | float | bool | None) -> dict[str, Any]:
     return {_FIELDS: {name: value for name, value in values.items() if value is not None}}
 
 
-def set_up(level: str = "INFO") -> None:
+def set_up(level: Level = "INFO") -> None:
     """Send every log of this process to standard error as JSON lines. Called once, by `app`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLine())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    # No line shows them, and they are costly to find out.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     # It would write a line for every call of a vendor, with the address.
     logging.getLogger("httpx").setLevel(logging.WARNING)
 

@@ -16,6 +16,7 @@ from pydantic import (
 )
 from pydantic_settings import SettingsConfigDict
 
+from chassis import logs
 from chassis.sealing import SealingKey
 from chassis.settings import Section
 
@@ -104,6 +105,9 @@ class EdgeSettings(Section):
 
     usage_seconds: float = Field(default=10, gt=0)
     """How often the usage of keys is handed to ApiKeyService."""
+
+    log_level: logs.Level = Field(default="INFO", validation_alias="LOG_LEVEL")
+    """At WARNING there is no line for each call."""
 
     api_page: bool = False
     """For development: serve a page at /docs that shows the API and can call it."""

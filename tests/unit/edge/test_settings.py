@@ -51,6 +51,7 @@ def test_addresses_shared_with_other_processes_have_no_prefix(
         ("EDGE_JWT_LEEWAY_SECONDS", "3600"),
         ("EDGE_TRUSTED_PROXIES", '["secret"]'),
         ("EDGE_BODY_SECONDS", "0"),
+        ("LOG_LEVEL", "secret"),
         ("EDGE_JWT_ISSUER", "https://secret.example"),
     ],
 )
