@@ -8,6 +8,8 @@ import httpx
 from actors.conversation import contract as conversation
 from actors.conversation.acceptance import Accepting
 from actors.conversation.handlers.branches import Branches
+from actors.conversation.handlers.endings import Endings
+from actors.conversation.handlers.forks import Forks
 from actors.conversation.handlers.reads import Reads
 from actors.conversation.handlers.reports import Reports
 from actors.conversation.handlers.runs import Runs
@@ -30,7 +32,8 @@ from chassis.rpc import Mode
 from gateways.auth import contract as auth
 from gateways.auth.handlers import AuthGateway
 from gateways.llm import contract as llm
-from gateways.llm.handlers import LLMGateway
+from gateways.llm.handlers.messages import MessagesGateway
+from gateways.llm.handlers.threads import ThreadsGateway
 from gateways.llm.tools import McpGateway
 from services.api_key import contract as api_key
 from services.api_key.contract import objects as api_key_objects
@@ -39,6 +42,10 @@ from services.api_key.handlers.index import ApiKeyIndex
 from services.api_key.handlers.service import ApiKeys
 from services.completion import contract as completion
 from services.completion.handlers import Completions
+from services.erasure import contract as erasure
+from services.erasure.client import RestateAdmin
+from services.erasure.client import open_http as open_admin
+from services.erasure.handlers import Erasure
 from services.openfga import contract as openfga
 from services.openfga.access import Access
 from services.openfga.client import OpenFgaStore
@@ -60,7 +67,7 @@ class Platform:
     bus: BusServer
     catalogue: Catalogue
     streams: ModelStreams
-    http: httpx.AsyncClient
+    http: tuple[httpx.AsyncClient, ...]
     authorization: OpenFgaStore
     firebase_http: httpx.AsyncClient
     tools: ToolServers
@@ -71,6 +78,7 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
     bus = BusServer(config.process.bus_path)
     broadcast = Broadcast(bus)
     http = open_http(config.openrouter)
+    admin_http = open_admin(str(config.erasure.url))
     client = OpenRouterClient(http, config.openrouter)
     catalogue = Catalogue(client)
     streams = _streams(config, client, broadcast)
@@ -78,7 +86,7 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
     access = Access(authorization, config.openfga.remembered_seconds)
     firebase_http = firebase.open_http(config.firebase)
     gateways = [
-        Registered.of(llm.component, LLMGateway(), McpGateway()),
+        Registered.of(llm.component, ThreadsGateway(), MessagesGateway(), McpGateway()),
         Registered.of(auth.component, AuthGateway()),
     ]
     tools = ToolServers.of(config)
@@ -95,6 +103,10 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
             ),
             Registered.of(openfga.component, OpenFGA(access)),
             *tools.registered,
+            Registered.of(
+                erasure.component,
+                Erasure(RestateAdmin(admin_http), config.erasure),
+            ),
             *_api_keys(config, gateways),
             Registered.of(
                 completion.component, _completions(config, streams, catalogue, broadcast)
@@ -103,7 +115,8 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
         ],
         SERVED_BY_EDGE,
     )
-    return Platform(registry, bus, catalogue, streams, http, authorization, firebase_http, tools)
+    clients = (http, admin_http)
+    return Platform(registry, bus, catalogue, streams, clients, authorization, firebase_http, tools)
 
 
 def _conversation(config: HandlersConfig, hints: Broadcast, accepting: Accepting) -> Registered:
@@ -114,6 +127,8 @@ def _conversation(config: HandlersConfig, hints: Broadcast, accepting: Accepting
         Threads(accepting),
         Runs(starting, lifecycle),
         Branches(starting, lifecycle),
+        Forks(lifecycle),
+        Endings(lifecycle),
         Reports(lifecycle),
         Reads(),
     )

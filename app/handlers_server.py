@@ -67,7 +67,8 @@ async def _lifespan(platform: Platform, receive: Receive, send: Send) -> None:
     await platform.catalogue.stop()
     await platform.streams.aclose()
     await platform.tools.aclose()
-    await platform.http.aclose()
+    for http in platform.http:
+        await http.aclose()
     await platform.authorization.aclose()
     await platform.firebase_http.aclose()
     await platform.bus.stop()

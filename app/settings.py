@@ -12,6 +12,7 @@ from chassis.sealing import SealingKey
 from chassis.settings import Section, SettingsError, load
 from edge.settings import EdgeSettings
 from services.completion.settings import CompletionSettings
+from services.erasure.settings import ErasureSettings
 from services.mcp.settings import McpSettings
 from services.openfga.settings import OpenFgaSettings
 from services.openrouter.settings import OpenRouterSettings
@@ -67,6 +68,7 @@ class HandlersConfig:
     openrouter: OpenRouterSettings
     firebase: FirebaseSettings
     mcp: McpSettings
+    erasure: ErasureSettings
 
     @classmethod
     def read(cls) -> "HandlersConfig":
@@ -81,6 +83,7 @@ class HandlersConfig:
             openrouter=_read(OpenRouterSettings, mistakes),
             firebase=_read(FirebaseSettings, mistakes),
             mcp=_read(McpSettings, mistakes),
+            erasure=_read(ErasureSettings, mistakes),
         )
         if mistakes:
             raise SettingsError(mistakes)

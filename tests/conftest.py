@@ -18,8 +18,10 @@ hypothesis.settings.load_profile("tests")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How many generated calls the contract is tried with; `make soak` asks for more."""
+    """How many generated calls the contract is tried with, and how many messages many writers send
+    into one thread."""
     parser.addoption("--cases", type=int, default=2_000)
+    parser.addoption("--messages", type=int, default=320)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -27,6 +27,8 @@ ConversationManagerActor (activity) and itself (CheckRun, the watchdog of runs).
 
 Retries: SINGLETON: a paused call would block the thread for ever.
 
+A thread that is being deleted (`closed`) or copied (`copying`) is there for nobody.
+
 Failure: a refused command changes nothing. A run that is lost (its workflow killed or paused, its
 process gone) is settled FAILED / run.lost by the watchdog and the queue goes on; a cancel that
 the workflow cannot answer is settled here.

@@ -11,6 +11,7 @@ from typing import Protocol
 from restate import ObjectContext
 
 from actors.conversation.contract.thread import GenerationConfig
+from actors.conversation.limits import ModelFacts, beyond, dearest
 from chassis.message import Double, Message
 from chassis.steps import attempt, clock, id_at
 from errors import ErrorDetails, ModelError, RpcError
@@ -22,6 +23,10 @@ class Models(Protocol):
 
     def first_unknown(self, models: list[str]) -> str | None:
         """The first that does not exist; None when all do or nothing is known yet."""
+        ...
+
+    def facts(self, model: str) -> ModelFacts | None:
+        """What is known of a model; None when nothing is."""
         ...
 
 
@@ -39,15 +44,20 @@ class Accepted(Message):
     at: Double
     unknown_model: str = ""
     admitted: bool = False
+    prompt_price: str = ""
+    completion_price: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """A command that was accepted. `run_id` is that of the run it may start."""
+    """A command that was accepted. `run_id` is that of the run it may start; prices are those of
+    its dearest model, in US dollars a token, empty where they are not known."""
 
     at: datetime
     run_id: str
     admitted: bool
+    prompt_price: str
+    completion_price: str
 
 
 class Accepting:
@@ -60,25 +70,48 @@ class Accepting:
     async def check(
         self, ctx: ObjectContext, config: GenerationConfig | None, *, start: bool = False
     ) -> Acceptance:
-        """Accept a command; raises MODEL_INVALID when a named model does not exist.
+        """Accept a command; raises MODEL_INVALID when a named model does not exist, and
+        config.beyond_model when one cannot do what is asked.
 
         start: the command starts a run at once: try to take a place for its stream.
         """
         models = [m for m in (config.model, *config.fallback_models) if m] if config else []
         # Drawn before the step, so that the id is the same for the step and for its replay.
         randomness = ctx.random().getrandbits(80)
-        accepted = await attempt(ctx, "accept", self._accept, Accepted, models, randomness, start)
+        asked = config or GenerationConfig()
+        accepted = await attempt(
+            ctx, "accept", self._accept, Accepted, asked, models, randomness, start
+        )
         if isinstance(accepted, RpcError):
             raise accepted
         if accepted.unknown_model:
             details = ErrorDetails(model_error=ModelError(model=accepted.unknown_model))
             raise MODEL_UNKNOWN.error(details=details)
         at = datetime.fromtimestamp(accepted.at, UTC)
-        return Acceptance(at, id_at("run", at, randomness), accepted.admitted)
+        return Acceptance(
+            at=at,
+            run_id=id_at("run", at, randomness),
+            admitted=accepted.admitted,
+            prompt_price=accepted.prompt_price,
+            completion_price=accepted.completion_price,
+        )
 
-    async def _accept(self, models: list[str], randomness: int, start: bool) -> Accepted:
+    async def _accept(
+        self, config: GenerationConfig, models: list[str], randomness: int, start: bool
+    ) -> Accepted:
         at = clock()
         unknown = self._models.first_unknown(models) or ""
+        facts = [known for model in models if (known := self._models.facts(model))]
+        for known in facts:
+            if (refused := beyond(config, known)) is not None:
+                raise refused
+        priced = facts if len(facts) == len(models) else []
         run_id = id_at("run", datetime.fromtimestamp(at, UTC), randomness)
         admitted = start and not unknown and self._places.admit(run_id)
-        return Accepted(at=at, unknown_model=unknown, admitted=admitted)
+        return Accepted(
+            at=at,
+            unknown_model=unknown,
+            admitted=admitted,
+            prompt_price=dearest(priced, "prompt") if config.budget else "",
+            completion_price=dearest(priced, "completion") if config.budget else "",
+        )

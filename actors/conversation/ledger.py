@@ -44,7 +44,7 @@ class Ledger:
     async def open(cls, ctx: ObjectContext) -> "Ledger":
         """Load the thread; raises thread.not_found where there is none."""
         head = await HEAD.get(ctx)
-        if head is None:
+        if head is None or not head.open:
             raise THREAD_NOT_FOUND.error()
         return cls(ctx, head)
 
@@ -167,3 +167,8 @@ async def run_record(ctx: ReadContext, head: Head, run_id: str) -> Run | None:
     """The record of a run of this thread, wherever it stands."""
     pending = pending_run(head, run_id)
     return pending.run if pending is not None else await RUN.of(run_id).get(ctx)
+
+
+def metadata_of(head: Head) -> dict[str, str]:
+    """The thread's metadata as they are now."""
+    return head.metadata if head.revision else head.opened.metadata

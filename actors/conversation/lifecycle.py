@@ -5,7 +5,7 @@ from typing import Protocol
 
 from restate import ObjectContext
 
-from actors.conversation import log, turn
+from actors.conversation import budgets, log, turn
 from actors.conversation.contract import check_run
 from actors.conversation.contract.entry import (
     MESSAGE_COMPLETED,
@@ -72,6 +72,7 @@ class Lifecycle:
             started_at=pending.run.started_at,
             generation_config=pending.run.generation_config,
             context=turn.context_of(entries, settings.system_prompt if settings else ""),
+            spendable=budgets.spendable(head, pending),
         )
 
     def make_active(
@@ -98,14 +99,18 @@ class Lifecycle:
         request = generation.RunRequest(conversation=ctx.key(), work=work)
         send(ctx, generation.run, request, key=pending.run.run_id)
 
-    def stop(self, ctx: ObjectContext, pending: PendingRun, reason: str) -> None:
-        """Ask the workflow of the active run to end; the watchdog settles it if that is silent."""
+    def stop(
+        self, ctx: ObjectContext, pending: PendingRun, reason: str, *, watched: bool = True
+    ) -> None:
+        """Ask the workflow of the active run to end; the watchdog settles it if that is silent,
+        unless the thread will not be there any more."""
         if pending.run.cancel_requested:
             return
         pending.run.cancel_requested = True
         stop = generation.StopRequest(reason=reason)
         send(ctx, generation.stop, stop, key=pending.run.run_id)
-        self._watch_cancel(ctx, pending.run.run_id)
+        if watched:
+            self._watch_cancel(ctx, pending.run.run_id)
 
     async def settle(
         self,
@@ -217,5 +222,6 @@ def _settled(run: Run, report: FinishRunRequest, at: datetime) -> Run:
             "cost_usd": report.cost_usd,
             "time_to_first_token_ms": report.time_to_first_token_ms,
             "error": report.error,
+            "fallbacks": report.fallbacks,
         }
     )

@@ -2,7 +2,7 @@
 
 from restate import ObjectContext
 
-from actors.conversation import contract, interrupts
+from actors.conversation import budgets, contract, interrupts
 from actors.conversation.acceptance import Acceptance, Accepting
 from actors.conversation.contract.run import Run, RunStatus
 from actors.conversation.contract.thread import GenerationConfig, InterruptPolicy
@@ -37,10 +37,15 @@ class Starting:
         self, ctx: ObjectContext, head: Head, config: GenerationConfig | None
     ) -> tuple[Run, Acceptance]:
         """The record of a run to come, with the command's config over the thread's over the
-        platform's; raises MODEL_INVALID."""
+        platform's; raises budget.spent, MODEL_INVALID, config.beyond_model."""
         platform = GenerationConfig(model=self._settings.default_model)
         of_both = merged(GenerationConfig, head.generation_config, config)
         whole = merged(GenerationConfig, platform, of_both)
+        wide, narrow = head.generation_config, config
+        whole.budget = budgets.both(
+            wide.budget if wide else None, narrow.budget if narrow else None
+        )
+        budgets.check(head, whole.budget)
         accepted = await self._accepting.check(ctx, whole, start=head.active is None)
         run = Run(
             run_id=accepted.run_id,
@@ -54,6 +59,8 @@ class Starting:
         self, ctx: ObjectContext, ledger: Ledger, pending: PendingRun, accepted: Acceptance
     ) -> None:
         """Start a run, or let it wait behind the active one."""
+        pending.prompt_price = accepted.prompt_price
+        pending.completion_price = accepted.completion_price
         if ledger.head.active is not None:
             await interrupts.make_way(ctx, ledger, self._lifecycle, pending.policy, accepted.at)
             ledger.head.queue.append(pending)

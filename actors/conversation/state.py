@@ -24,6 +24,8 @@ class PendingRun(Message):
     policy: how its message came.
     roll_back: when it ends, its messages leave the context.
     piece, branch: where it answers, whichever branch is active by then.
+    prompt_price, completion_price: of its dearest model, in US dollars a token, where they are
+        known and its budget asks for them.
     """
 
     run: Run
@@ -35,6 +37,8 @@ class PendingRun(Message):
     roll_back: bool = False
     piece: UInt32 = 0
     branch: UInt32 = 0
+    prompt_price: str = ""
+    completion_price: str = ""
 
 
 class Totals(Message):
@@ -109,6 +113,18 @@ class Place(Message):
     sequence: UInt32 = 0
 
 
+class Closed(Message):
+    """The thread is being deleted; what was at work then."""
+
+    stopped_run_ids: list[str] = Field(default_factory=list[str])
+
+
+class Copying(Message):
+    """The thread is a copy that is not whole yet; how far it is, as its source counts."""
+
+    after: UInt32 = 0
+
+
 class Head(Message):
     """The one record that every command reads and writes.
 
@@ -120,6 +136,9 @@ class Head(Message):
     touched_at: when the user's list last heard, or will hear, of activity here.
     piece: the newest piece of the active branch.
     pieces, branches: how many there are beside the first.
+    metadata: since the first update; before, what the thread was opened with.
+    revision: how often name, metadata or archived were changed.
+    closed, copying: the thread is there for nobody.
     """
 
     version: UInt32 = 1
@@ -138,6 +157,16 @@ class Head(Message):
     piece: Piece = Field(default_factory=Piece)
     pieces: UInt32 = 0
     branches: UInt32 = 0
+    metadata: dict[str, str] = Field(default_factory=dict[str, str])
+    archived: bool = False
+    revision: UInt32 = 0
+    closed: Closed | None = None
+    copying: Copying | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether the thread is there for its user."""
+        return self.closed is None and self.copying is None
 
 
 class Page(Message):

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from chassis.message import Int32, Message, Timestamp
+from chassis.message import Int32, Message, Timestamp, UInt32
 from chassis.paging import PAGE_TOKEN_INVALID
 from chassis.retries import SINGLETON
 from chassis.rpc import Component, Kind
@@ -15,6 +15,7 @@ class Thread(Message):
     name: str = ""
     created_at: Timestamp | None = None
     updated_at: Timestamp | None = None
+    archived: bool = False
 
 
 class RegisterRequest(Message):
@@ -38,12 +39,36 @@ class TouchResponse(Message):
     """Moved to the front."""
 
 
+class UpdateRequest(Message):
+    """A thread as it is now. `revision` is the thread's own count of its changes: an update that
+    comes later than one of a higher count changes nothing."""
+
+    thread: Thread
+    revision: UInt32 = 0
+
+
+class UpdateResponse(Message):
+    """Shown so."""
+
+
+class RemoveRequest(Message):
+    """A thread that is no more."""
+
+    conversation_key: str
+
+
+class RemoveResponse(Message):
+    """Gone from the list, now or before."""
+
+
 class ListRequest(Message):
-    """A page of threads. `query` keeps those whose name or key contains it, without case."""
+    """A page of threads. `query` keeps those whose name or key contains it, without case;
+    `archived` shows the archived ones instead of the others."""
 
     page_size: Int32 = Field(default=0, ge=0, le=200)
     page_token: str = Field(default="", max_length=64)
     query: str = Field(default="", max_length=200)
+    archived: bool = False
 
 
 class ListResponse(Message):
@@ -64,6 +89,8 @@ component = Component(
 
 register = component.rpc("Register", RegisterRequest, RegisterResponse)
 touch = component.rpc("Touch", TouchRequest, TouchResponse)
+update = component.rpc("Update", UpdateRequest, UpdateResponse)
+remove = component.rpc("Remove", RemoveRequest, RemoveResponse)
 list_threads = component.rpc(
     "List", ListRequest, ListResponse, errors=(PAGE_TOKEN_INVALID,), shared=True, edge_callable=True
 )

@@ -9,13 +9,16 @@ SHELF_SIZE = 50
 
 
 class Head(Message):
-    """`newest` is the number of the shelf that activity goes to, `activities` counts all there
-    ever were; both count from 1."""
+    """`newest` is the number of the shelf that activity goes to, `newest_archived` the same for
+    archived threads; `shelves` counts all shelves that there ever were, `activities` all
+    activity. Shelves are numbered from 1; in heads without `shelves`, `newest` has its count."""
 
     version: UInt32 = 1
     newest: UInt32 = 0
     activities: UInt32 = 0
     threads: UInt32 = 0
+    newest_archived: UInt32 = 0
+    shelves: UInt32 = 0
 
 
 class ThreadRecord(Message):
@@ -24,6 +27,8 @@ class ThreadRecord(Message):
     name: str = ""
     created_at: Timestamp
     shelf: UInt32 = 0
+    archived: bool = False
+    revision: UInt32 = 0
 
 
 class Standing(Message):

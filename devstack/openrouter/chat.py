@@ -73,7 +73,9 @@ class _Player:
         self._exchange = exchange
         self._call = call
         self._answer = answer
-        self._tokens = _tokens(answer, call)
+        tokens = _tokens(answer, call)
+        self._tokens = tokens[: call.body.get("max_tokens")]
+        self._cut_short = len(self._tokens) < len(tokens)
         self._newline = "\r\n" if answer.crlf else "\n"
 
     async def play(self) -> None:
@@ -198,6 +200,8 @@ class _Player:
         await self._exchange.send_json(200, whole, {"x-generation-id": call.id})
 
     def _finish_reason(self) -> str:
+        if self._cut_short:
+            return "length"
         return self._answer.finish_reason or ("tool_calls" if self._answer.tool_calls else "stop")
 
     def _head(self, kind: str) -> dict[str, Any]:

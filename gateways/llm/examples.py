@@ -160,6 +160,38 @@ EXAMPLES: dict[Rpc[Any, Any], Example] = {
         ),
         contract.CreateThreadResponse(conversation_key=_KEY, name="Lisbon", created_at=_AT),
     ),
+    contract.update_thread: Example(
+        contract.PublicUpdateThreadRequest(
+            conversation_key=_KEY, name="Lisbon 2026", archived=True
+        ),
+        contract.UpdateThreadResponse(
+            conversation_key=_KEY,
+            name="Lisbon 2026",
+            archived=True,
+            metadata={"source": "ios"},
+            created_at=_AT,
+        ),
+    ),
+    contract.delete_thread: Example(
+        contract.DeleteThreadRequest(conversation_key=_KEY),
+        contract.DeleteThreadResponse(
+            conversation_key=_KEY,
+            stopped_run_ids=[_RUN],
+            erased_messages=2,
+            erased_runs=1,
+            erased_events=4,
+            erased_invocations=1,
+            stopped_timers=1,
+        ),
+    ),
+    contract.fork_thread: Example(
+        contract.ForkThreadRequest(
+            conversation_key=_KEY, message_id=_ANSWER, new_conversation_key="trip-to-porto"
+        ),
+        contract.ForkThreadResponse(
+            conversation_key="trip-to-porto", name="Lisbon", created_at=_DONE_AT
+        ),
+    ),
     contract.update_settings: Example(
         contract.PublicUpdateSettingsRequest(
             conversation_key=_KEY,

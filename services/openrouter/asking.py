@@ -8,6 +8,7 @@ from actors.conversation.contract.thread import (
     ResponseFormat,
     ResponseFormatType,
 )
+from services.openrouter.routing import effort_of, provider_of
 from services.openrouter.wire import ChatMessage, ChatRequest, FilePart, ImagePart, TextPart
 
 
@@ -25,6 +26,8 @@ def chat_request(
         stop=tuple(config.stop),
         seed=config.seed,
         response_format=_response_format(config.response_format),
+        reasoning_effort=effort_of(config.reasoning_effort),
+        provider=provider_of(config.provider),
         total_timeout_seconds=seconds,
     )
 

@@ -33,7 +33,7 @@ class Catalogue:
     def __init__(self, source: ModelSource) -> None:
         self._source = source
         self._models: list[Model] = []
-        self._ids: frozenset[str] = frozenset()
+        self._ids: dict[str, Model] = {}
         self._fetched_at = 0.0
         self._fetching: asyncio.Task[list[Model]] | None = None
         self._keeper: asyncio.Task[None] | None = None
@@ -55,6 +55,10 @@ class Catalogue:
             return None
         return next((model for model in models if model not in self._ids), None)
 
+    def facts(self, model: str) -> Model | None:
+        """What the list says of a model; None while nothing is known."""
+        return self._ids.get(model)
+
     async def models(self) -> list[Model]:
         """The list, fetched now if there is none or it is old.
 
@@ -75,7 +79,7 @@ class Catalogue:
             self._fetching = asyncio.create_task(self._source.list_models())
         models = await asyncio.shield(self._fetching)
         self._models = models
-        self._ids = frozenset(model.id for model in models)
+        self._ids = {model.id: model for model in models}
         self._fetched_at = time.monotonic()
         return models
 

@@ -5,9 +5,14 @@ from pydantic import Field
 from chassis.message import Int64, Message
 from chassis.retries import REQUEST
 from chassis.rpc import Component, Kind
-from services.openrouter.reasons import CALL_REASONS, CATALOGUE_REASONS, MODEL_UNKNOWN
+from services.openrouter.reasons import (
+    CALL_REASONS,
+    CATALOGUE_REASONS,
+    MODEL_UNKNOWN,
+    PROVIDER_REASONS,
+)
 
-__all__ = ["CALL_REASONS", "CATALOGUE_REASONS", "MODEL_UNKNOWN"]
+__all__ = ["CALL_REASONS", "CATALOGUE_REASONS", "MODEL_UNKNOWN", "PROVIDER_REASONS"]
 
 
 class ListModelsRequest(Message):

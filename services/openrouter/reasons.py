@@ -110,6 +110,9 @@ CALL_REASONS = (
 )
 """What a chat call may answer; for the contract of whoever makes one."""
 
+PROVIDER_REASONS = (NOT_CONFIGURED, CREDENTIALS_REFUSED, NO_CREDITS, UNREACHABLE)
+"""Those of the way to all models, which another model would meet too."""
+
 CATALOGUE_REASONS = (
     NOT_CONFIGURED,
     CREDENTIALS_REFUSED,

@@ -25,6 +25,7 @@ from devstack.keys import AUDIENCE, SecretKey
 from devstack.openfga import OpenFgaOptions, OpenFgaServer
 from devstack.restate import RestateOptions
 from edge.settings import EdgeSettings
+from services.erasure.settings import ErasureSettings
 from services.mcp.settings import McpSettings
 from services.openfga.settings import OpenFgaSettings
 from services.openrouter.settings import OpenRouterSettings
@@ -40,6 +41,7 @@ SECTIONS: dict[str, tuple[type[Section], ...]] = {
     "handlers": (
         HandlersSettings,
         ConversationSettings,
+        ErasureSettings,
         FirebaseSettings,
         GenerationSettings,
         McpSettings,

@@ -126,7 +126,7 @@ def error_answers(rpc: Rpc[Any, Any]) -> list[list[str]]:
 
 # What a developer adds for a new method, as (file, below this text, added).
 CONTRACT = "gateways/llm/contract/__init__.py"
-HANDLERS = "gateways/llm/handlers.py"
+HANDLERS = "gateways/llm/handlers/messages.py"
 NEW_RPC = """\
 GREETING_REFUSED = Reason("greeting.refused", Code.FAILED_PRECONDITION, "We do not greet today.")
 
@@ -203,8 +203,8 @@ def test_a_new_method_appears_in_all_generated_files_by_one_command(scratch: Pat
         (CONTRACT, "(GREETING_REFUSED,)", "()", "LLMGateway/Greet raises greeting.refused,"),
         (
             CONTRACT,
-            "(THREAD_EXISTS, MODEL_UNKNOWN)",
-            "(MODEL_UNKNOWN,)",
+            "(THREAD_EXISTS, THREAD_DELETING, *MODELS)",
+            "(THREAD_DELETING, *MODELS)",
             "LLMGateway/CreateThread calls ConversationActor/Open, which may answer",
         ),
         (HANDLERS, '"""Greet somebody by name."""', "", "LLMGateway/Greet has no docstring;"),

@@ -318,16 +318,19 @@ async def test_a_stream_of_ten_thousand_tokens_is_kept_whole(outcomes: Outcomes)
 
 async def test_a_fallback_model_answers_when_the_first_cannot(outcomes: Outcomes) -> None:
     outcome = outcomes["fallback"]
-    answered(outcome, "all is well")
-    assert outcome.calls[0].tried == ["double/echo", "double/fallback"]
+    answered(outcome, "all is well", attempts=2)
+    assert [call.tried for call in outcome.calls] == [["double/echo"], ["double/fallback"]]
+    [left] = outcome.run["fallbacks"]
+    assert left["model"] == "double/echo"
+    assert left["error"]["details"]["reason"] == "model.unavailable"
     assert outcome.run["model"] == outcome.answers[0]["model"] == "double/fallback"
     assert outcome.run["generationConfig"]["model"] == "double/echo"
 
 
 async def test_a_run_fails_when_the_fallback_fails_too(outcomes: Outcomes) -> None:
     outcome = outcomes["fallback fails too"]
-    failed(outcome, "UNAVAILABLE", "model.unavailable", terminal=False, attempts=3)
-    assert all(call.tried == ["double/echo", "double/fallback"] for call in outcome.calls)
+    failed(outcome, "UNAVAILABLE", "model.unavailable", terminal=False, attempts=4)
+    assert [call.model for call in outcome.calls] == ["double/echo", *["double/fallback"] * 3]
 
 
 async def test_a_run_record_says_what_was_used(outcomes: Outcomes) -> None:

@@ -1,10 +1,18 @@
 """Messages that end the run before them, with the real server and a model in mid-answer."""
 
+import anyio
 import pytest
 
 from devstack.openrouter.control import OpenRouterControl
 from devstack.openrouter.messages import Answer
-from tests.support.conversation import Conversation, RefusedError, User, calls_about, types_of
+from tests.support.conversation import (
+    Conversation,
+    Json,
+    RefusedError,
+    User,
+    calls_about,
+    types_of,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -96,3 +104,41 @@ async def test_settings_and_config_change_field_by_field(
     await thread.ask("hello")
     (call,) = await calls_about(model, "hello")
     assert (call.body.get("top_p"), call.body.get("temperature")) == (0.5, None)
+
+
+@pytest.mark.live_only
+@pytest.mark.parametrize("policy", ["QUEUE", "REJECT", "INTERRUPT", "ROLLBACK"])
+async def test_two_messages_at_once_end_as_their_policy_says(
+    model: OpenRouterControl, alice: User, policy: str
+) -> None:
+    """Sent in the same moment: one is first, the other finds it at work."""
+    thread = await alice.create(settings={"interruptPolicy": policy})
+    await model.script(
+        *[Answer(text="an answer", token_delay_ms=100, first_token_delay_ms=200)] * 2
+    )
+    accepted: list[Json] = []
+    refused: list[str] = []
+
+    async def send(text: str) -> None:
+        try:
+            accepted.append(await thread.accept(text))
+        except RefusedError as error:
+            refused.append(error.reason)
+
+    async with anyio.create_task_group() as group:
+        for text in ("one", "two"):
+            group.start_soon(send, text)
+    runs = [await thread.settled(answer["runId"]) for answer in accepted]
+    first_ends = {"QUEUE": "COMPLETED", "INTERRUPT": "CANCELLED", "ROLLBACK": "CANCELLED"}
+    if policy == "REJECT":
+        assert refused == ["thread.busy"]
+        assert [run["status"] for run in runs] == ["COMPLETED"]
+    else:
+        assert refused == []
+        by_order = {answer["status"]: answer["runId"] for answer in accepted}
+        ends = {run["runId"]: run["status"] for run in runs}
+        assert ends[by_order["RUNNING"]] == first_ends[policy]
+        assert ends[by_order["QUEUED"]] == "COMPLETED"
+    shown = {"QUEUE": 2, "REJECT": 1, "INTERRUPT": 2, "ROLLBACK": 1}[policy]
+    said = [message for message in await thread.said() if message[0] == "user"]
+    assert len(said) == shown

@@ -19,7 +19,7 @@ from tests.support.stack import API, RunningStack
 pytestmark = pytest.mark.anyio
 
 # Identifiers that the caller makes up name nothing that exists.
-MADE_UP_BY_THE_CALLER = {"client_message_id"}
+MADE_UP_BY_THE_CALLER = {"client_message_id", "new_conversation_key"}
 # A conversation_key belongs to the user: here it makes a thread of the caller's own.
 MAKES_ITS_OWN = {llm.create_thread}
 

@@ -7,7 +7,7 @@ from typing import Any
 from restate.server_context import restate_context_is_replaying
 
 from actors.conversation import contract
-from actors.conversation.acceptance import Accepting
+from actors.conversation.acceptance import Accepting, Models
 from actors.conversation.contract.branch import (
     Branch,
     BranchedResponse,
@@ -46,11 +46,14 @@ from actors.conversation.contract.thread import (
     UpdateSettingsRequest,
 )
 from actors.conversation.handlers.branches import Branches
+from actors.conversation.handlers.endings import Endings
+from actors.conversation.handlers.forks import Forks
 from actors.conversation.handlers.reads import Reads
 from actors.conversation.handlers.reports import Reports
 from actors.conversation.handlers.runs import Runs
 from actors.conversation.handlers.threads import Threads
 from actors.conversation.lifecycle import Lifecycle
+from actors.conversation.limits import ModelFacts
 from actors.conversation.settings import ConversationSettings
 from actors.conversation.starting import Starting
 from tests.support.fake_platform import FakePlatform
@@ -71,6 +74,10 @@ class KnownModels:
     def first_unknown(self, models: list[str]) -> str | None:
         """See `Models`."""
         return next((m for m in models if self._names and m not in self._names), None)
+
+    def facts(self, model: str) -> ModelFacts | None:
+        """See `Models`."""
+        return None
 
 
 class Places:
@@ -112,6 +119,7 @@ class Conversation:
         key: str = KEY,
         free: bool = True,
         models: Iterable[str] = (),
+        listed: Models | None = None,
         settings: ConversationSettings | None = None,
     ) -> None:
         self.platform = platform
@@ -119,7 +127,7 @@ class Conversation:
         self.places = Places(free=free)
         self.heard = Heard()
         self.settings = settings or _SETTINGS
-        accepting = Accepting(KnownModels(*models), self.places)
+        accepting = Accepting(listed or KnownModels(*models), self.places)
         lifecycle = Lifecycle(self.settings, self.heard)
         starting = Starting(self.settings, accepting, lifecycle)
         platform.serve(
@@ -127,6 +135,8 @@ class Conversation:
             Threads(accepting),
             Runs(starting, lifecycle),
             Branches(starting, lifecycle),
+            Forks(lifecycle),
+            Endings(lifecycle),
             Reports(lifecycle),
             Reads(),
         )

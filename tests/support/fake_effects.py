@@ -59,7 +59,7 @@ class FakeEffects:
         """Set off the effect of a command."""
         answer = result_handle(index)
         match command.kind:
-            case "get" | "keys" | "set" | "clear":
+            case "get" | "keys" | "set" | "clear" | "clear_all":
                 self._touch_state(invocation, answer, command)
             case "promise" | "peek" | "resolve":
                 self._touch_promise(invocation, answer, command)
@@ -107,6 +107,8 @@ class FakeEffects:
                 invocation.notify(answer, state.get(command.target))
             case "keys":
                 invocation.notify(answer, sorted(state))
+            case "clear_all":
+                state.clear()
             case "set":
                 state[command.target] = command.payload
             case _:

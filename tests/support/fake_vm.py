@@ -220,6 +220,10 @@ class FakeVM(VMWrapper):
         self._next(Command("clear", name))
         self._state[name] = None
 
+    def sys_clear_all_state(self, entry_name: str | None = None) -> None:
+        self._next(Command("clear_all"))
+        self._state = dict.fromkeys(self._state)
+
     def sys_sleep(self, millis: int, name: str | None = None) -> int:
         return result_handle(self._next(Command("sleep", name or "", delay_seconds=millis / 1000)))
 

@@ -15,7 +15,9 @@ stream through process-local streams that durable steps read by offset.
 Retries: LONG_RUNNING: what fails here is a bug or a crash; it is paused for an operator, and the
 thread's watchdog settles the run meanwhile.
 
-Failure: an upstream failure is retried as a new attempt while its code is retryable and the bound
-is not spent; then the run ends FAILED with the upstream's code. Stop, by a client or an operator,
-ends it CANCELLED within a second and keeps the partial answer.
+Failure: after an upstream failure the next fallback model is asked; the last model is asked again
+while the failure's code is retryable and the bound is not spent; then the run ends FAILED with
+the upstream's code. A run whose budget is spent ends FAILED / budget.spent and keeps what was
+said. Stop, by a client or an operator, ends it CANCELLED within a second and keeps the partial
+answer.
 """

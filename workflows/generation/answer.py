@@ -21,14 +21,18 @@ from actors.conversation.contract.run import (
 )
 from chassis.calls import send
 from chassis.steps import attempt
-from errors import RpcError
+from errors import RpcError, wire
 from services.openrouter.chunk import Chunk
 from services.openrouter.streams import ModelStreams
 from services.openrouter.wire import ChatRequest
+from workflows.generation.fallbacks import Fallbacks
 from workflows.generation.model_request import model_request
+from workflows.generation.purse import Purse
 from workflows.generation.settings import GenerationSettings
 from workflows.generation.state import CHUNK, StoredChunk
 from workflows.generation.stop import Stop
+
+_BUDGET_SPENT = wire.to_envelope(conversation.BUDGET_SPENT.error())["error"]
 
 _FIRST_BACKOFF = 0.5
 _LONGEST_BACKOFF = 60.0
@@ -90,19 +94,32 @@ class AnswerReader:
         self._stop = stop
         self._conversation = conversation_key
         self._progress = _Progress()
+        self._fallbacks = Fallbacks()
+        self._purse: Purse | None = None
 
     async def read(self, work: Work) -> FinishRunRequest:
         """Read until the answer is whole, stopped or failed for good, and say how it ended."""
         request = model_request(work)
+        purse = self._purse = self._purse or Purse(work.spendable)
+        while True:
+            asked = purse.bound(self._fallbacks.ask(request))
+            if asked is None:
+                return self._nothing_left()
+            chunk = await self._read_to_end(asked, work.answer_message_id)
+            failure = None if chunk.stopped else chunk.failure
+            if failure is not None and await self._retry(work, request, chunk, failure):
+                continue
+            self._forget_chunks()
+            paid = chunk.finish is None or purse.pay(chunk.finish)
+            return self._report(chunk, None if paid else _BUDGET_SPENT)
+
+    async def _read_to_end(self, request: ChatRequest, message_id: str) -> Chunk:
+        """Read one attempt; its last chunk."""
         while True:
             chunk = await self._next_chunk(request)
-            self._take_in(chunk, work.answer_message_id)
-            if not chunk.done:
-                continue
-            failure = chunk.failure
-            if failure is None or chunk.stopped or not await self._retry(work, chunk, failure):
-                self._forget_chunks()
-                return self._report(chunk)
+            self._take_in(chunk, message_id)
+            if chunk.done:
+                return chunk
 
     async def _next_chunk(self, request: ChatRequest) -> Chunk:
         future = attempt(self._ctx, "read", self._read, Chunk, request)
@@ -148,21 +165,31 @@ class AnswerReader:
             CHUNK.of(progress.chunks).set(self._ctx, stored)
             progress.chunks += 1
 
-    async def _retry(self, work: Work, chunk: Chunk, failure: RpcError) -> bool:
-        """Whether to ask the model again; sleeps before it says yes."""
-        progress = self._progress
+    async def _retry(
+        self, work: Work, request: ChatRequest, chunk: Chunk, failure: RpcError
+    ) -> bool:
+        """Whether to ask again: the next model at once, or the last one after a sleep."""
+        progress, at = self._progress, datetime.fromtimestamp(chunk.at, UTC)
+        in_time = work.deadline is None or at < work.deadline
+        if in_time and self._fallbacks.go_on(request, failure, chunk.error):
+            progress.failures = 0
+            self._begin_attempt(chunk)
+            return self._stop.reason is None
         progress.failures += 1
         if failure.is_terminal or progress.failures >= self._settings.attempts:
             return False
         pause = _backoff(progress.failures, self._ctx.random().random(), failure.retry_after)
-        at = datetime.fromtimestamp(chunk.at, UTC)
         if work.deadline is not None and at + pause >= work.deadline:
             return False
-        following = progress.attempt + 1
-        self._report_retrying(following, chunk.at, chunk.error)
         # Before the pause: a stop in it is reported of the attempt that the thread knows of.
-        progress.attempt, progress.attempt_id = following, None
+        self._begin_attempt(chunk)
         return not await self._stop.interrupts(self._ctx.sleep(pause, name="backoff"))
+
+    def _begin_attempt(self, failed: Chunk) -> None:
+        progress = self._progress
+        following = progress.attempt + 1
+        self._report_retrying(following, failed.at, failed.error)
+        progress.attempt, progress.attempt_id = following, None
 
     def _report_retrying(self, number: int, at: float, error: dict[str, Any] | None) -> None:
         report = RetryingRequest(
@@ -178,9 +205,20 @@ class AnswerReader:
             CHUNK.of(number).clear(self._ctx)
         self._progress.chunks = 0
 
-    def _report(self, chunk: Chunk) -> FinishRunRequest:
+    def _nothing_left(self) -> FinishRunRequest:
+        """The money of the run is spent, and nothing was asked for it."""
+        return FinishRunRequest(
+            run_id=self._ctx.key(),
+            attempt=self._progress.attempt,
+            status=RunStatus.FAILED,
+            error=_BUDGET_SPENT,
+            fallbacks=self._fallbacks.left,
+        )
+
+    def _report(self, chunk: Chunk, spent: dict[str, Any] | None) -> FinishRunRequest:
         stopped = self._stop.reason is not None and (chunk.stopped or chunk.finish is None)
-        failed = chunk.failure is not None and not stopped
+        error = chunk.error or spent
+        failed = error is not None and not stopped
         finish = chunk.finish
         usage = finish.usage if finish else None
         status = RunStatus.FAILED if failed else RunStatus.COMPLETED
@@ -199,8 +237,9 @@ class AnswerReader:
             usage=_usage(usage.prompt_tokens, usage.completion_tokens) if usage else None,
             cost_usd=usage.cost if usage else "",
             time_to_first_token_ms=chunk.first_token_ms or 0,
-            error=chunk.error if failed else None,
+            error=error if failed else None,
             reason=self._stop.reason or "" if stopped else "",
+            fallbacks=self._fallbacks.left,
         )
 
 

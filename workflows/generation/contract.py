@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
+from actors.conversation.contract import BUDGET_SPENT
 from actors.conversation.contract.run import Work
 from chassis.message import Message, UInt32
 from chassis.retries import LONG_RUNNING
@@ -68,7 +69,7 @@ run = component.rpc(
     RunRequest,
     RunResponse,
     # Nobody waits for a run: these are the failures that its record may tell.
-    errors=CALL_REASONS,
+    errors=(*CALL_REASONS, BUDGET_SPENT),
     main=True,
     # A day, so that an operator can see what a run did; it holds the thread's text.
     journal_retention=timedelta(days=1),

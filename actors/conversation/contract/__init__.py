@@ -13,7 +13,19 @@ from actors.conversation.contract.branch import (
     ListBranchesResponse,
     RegenerateRequest,
 )
+from actors.conversation.contract.ending import (
+    CloseRequest,
+    CloseResponse,
+    EraseRequest,
+    EraseResponse,
+)
 from actors.conversation.contract.events import ReadEventsRequest, ReadEventsResponse
+from actors.conversation.contract.fork import (
+    ExportRequest,
+    ExportResponse,
+    ImportRequest,
+    ImportResponse,
+)
 from actors.conversation.contract.run import (
     BeginRunRequest,
     BeginRunResponse,
@@ -38,6 +50,8 @@ from actors.conversation.contract.thread import (
     State,
     UpdateGenerationConfigRequest,
     UpdateGenerationConfigResponse,
+    UpdateRequest,
+    UpdateResponse,
     UpdateSettingsRequest,
     UpdateSettingsResponse,
 )
@@ -55,6 +69,11 @@ THREAD_EXISTS = Reason(
     Code.ALREADY_EXISTS,
     "A thread with this conversation_key exists with other content.",
 )
+THREAD_DELETING = Reason(
+    "thread.being_deleted",
+    Code.ABORTED,
+    "A thread with this conversation_key is being deleted. Repeat delete-thread to finish that.",
+)
 QUEUE_FULL = Reason(
     "thread.queue_full",
     Code.QUOTA_EXCEEDED,
@@ -65,6 +84,17 @@ THREAD_BUSY = Reason(
     "thread.busy",
     Code.ABORTED,
     "A run of this thread is active, and the message asked not to wait.",
+)
+BUDGET_SPENT = Reason(
+    "budget.spent",
+    Code.QUOTA_EXCEEDED,
+    "The budget is spent. Raise it with update-generation-config to go on.",
+    terminal=True,
+)
+BEYOND_MODEL = Reason(
+    "config.beyond_model",
+    Code.INVALID_ARGUMENT,
+    "The generation config asks for more than its models can do; `fieldViolations` says where.",
 )
 MESSAGE_ID_REUSED = Reason(
     "message.id_reused",
@@ -94,6 +124,10 @@ BEYOND_END = Reason(
     "`after` is beyond the newest event. Start again from conversation-state.",
 )
 
+# What may be wrong with the models of a config, and with the start of a run.
+MODELS = (MODEL_UNKNOWN, BEYOND_MODEL)
+STARTING = (*MODELS, BUDGET_SPENT)
+
 component = Component(
     name="ConversationActor",
     kind=Kind.ACTOR,
@@ -109,8 +143,19 @@ component = Component(
 )
 
 open_thread = component.rpc(
-    "Open", OpenRequest, OpenResponse, errors=(THREAD_EXISTS, MODEL_UNKNOWN)
+    "Open", OpenRequest, OpenResponse, errors=(THREAD_EXISTS, THREAD_DELETING, *MODELS)
 )
+update = component.rpc("Update", UpdateRequest, UpdateResponse, errors=(THREAD_NOT_FOUND,))
+close = component.rpc("Close", CloseRequest, CloseResponse, errors=(THREAD_NOT_FOUND,))
+erase = component.rpc("Erase", EraseRequest, EraseResponse, errors=(THREAD_NOT_FOUND,))
+export = component.rpc(
+    "Export",
+    ExportRequest,
+    ExportResponse,
+    errors=(THREAD_NOT_FOUND, MESSAGE_NOT_FOUND),
+    shared=True,
+)
+import_page = component.rpc("ImportPage", ImportRequest, ImportResponse, errors=(THREAD_NOT_FOUND,))
 update_settings = component.rpc(
     "UpdateSettings",
     UpdateSettingsRequest,
@@ -123,7 +168,7 @@ update_generation_config = component.rpc(
     "UpdateGenerationConfig",
     UpdateGenerationConfigRequest,
     UpdateGenerationConfigResponse,
-    errors=(THREAD_NOT_FOUND, MODEL_UNKNOWN),
+    errors=(THREAD_NOT_FOUND, *MODELS),
     edge_callable=True,
     idempotency_retention=COMMAND_RETENTION,
 )
@@ -131,7 +176,7 @@ send_message = component.rpc(
     "SendMessage",
     SendMessageRequest,
     SendMessageResponse,
-    errors=(THREAD_NOT_FOUND, THREAD_BUSY, QUEUE_FULL, MESSAGE_ID_REUSED, MODEL_UNKNOWN),
+    errors=(THREAD_NOT_FOUND, THREAD_BUSY, QUEUE_FULL, MESSAGE_ID_REUSED, *STARTING),
     edge_callable=True,
     idempotency_retention=COMMAND_RETENTION,
 )
@@ -139,7 +184,7 @@ regenerate = component.rpc(
     "Regenerate",
     RegenerateRequest,
     BranchedResponse,
-    errors=(THREAD_NOT_FOUND, MESSAGE_NOT_FOUND, THREAD_BUSY, QUEUE_FULL, MODEL_UNKNOWN),
+    errors=(THREAD_NOT_FOUND, MESSAGE_NOT_FOUND, THREAD_BUSY, QUEUE_FULL, *STARTING),
     edge_callable=True,
     idempotency_retention=COMMAND_RETENTION,
 )
@@ -154,7 +199,7 @@ edit_message = component.rpc(
         MESSAGE_ID_REUSED,
         THREAD_BUSY,
         QUEUE_FULL,
-        MODEL_UNKNOWN,
+        *STARTING,
     ),
     edge_callable=True,
     idempotency_retention=COMMAND_RETENTION,

@@ -20,11 +20,19 @@ class RunStatus(ProtoEnum):
     CANCELLED = 6
 
 
+class Fallback(Message):
+    """A model that could not answer, and why: the inner object of the error envelope."""
+
+    model: str = ""
+    error: Struct | None = None
+
+
 class Run(Message):
     """The record of one run; kept as long as the thread.
 
     model, provider: what answered; the wished model is in `generation_config`.
-    attempts: how often the model was asked.
+    fallbacks: models that were asked before it in vain, in order.
+    attempts: how often a model was asked.
     time_to_first_token_ms: from the opening of the model call that answered.
     error: the inner object of the error envelope, for FAILED runs.
     branch_id: the branch in which it answers.
@@ -52,6 +60,7 @@ class Run(Message):
     error: Struct | None = None
     rolled_back: bool = False
     branch_id: str = ""
+    fallbacks: list[Fallback] = Field(default_factory=list[Fallback])
 
 
 class UserMessage(Message):
@@ -97,6 +106,15 @@ class ContextMessage(Message):
     parts: list[ContentPart] = Field(default_factory=list[ContentPart])
 
 
+class Spendable(Message):
+    """What a run may still spend, in US dollars, and the prices of its dearest model for a token;
+    prices are empty where they are not known."""
+
+    usd: str = ""
+    prompt_price: str = ""
+    completion_price: str = ""
+
+
 class Work(Message):
     """What a run is to do: ask a model, by its deadline, with this context."""
 
@@ -105,6 +123,7 @@ class Work(Message):
     started_at: Timestamp | None = None
     generation_config: GenerationConfig | None = None
     context: list[ContextMessage] = Field(default_factory=list[ContextMessage])
+    spendable: Spendable | None = None
 
 
 class BeginRunResponse(Message):
@@ -142,6 +161,7 @@ class FinishRunRequest(Message):
     time_to_first_token_ms: Int64 = 0
     error: Struct | None = None
     reason: str = ""
+    fallbacks: list[Fallback] = Field(default_factory=list[Fallback])
 
 
 class CheckRunRequest(Message):

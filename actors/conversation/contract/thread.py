@@ -1,6 +1,8 @@
 """Messages about a thread as a whole: opening it, its settings, its state."""
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import Field, JsonValue
 
 from actors.conversation.contract.entry import ChatMessage, Usage
 from chassis.message import Double, Int32, Message, ProtoEnum, Struct, Timestamp, UInt32
@@ -48,9 +50,77 @@ class InterruptPolicy(ProtoEnum):
     ROLLBACK = 4
 
 
+class ReasoningEffort(ProtoEnum):
+    """How much a model that reasons may think before it answers."""
+
+    REASONING_EFFORT_UNSPECIFIED = 0
+    MINIMAL = 1
+    LOW = 2
+    MEDIUM = 3
+    HIGH = 4
+
+
+class DataCollection(ProtoEnum):
+    """Whether providers that keep what they are asked may be used."""
+
+    DATA_COLLECTION_UNSPECIFIED = 0
+    ALLOW = 1
+    DENY = 2
+
+
+class ProviderSort(ProtoEnum):
+    """What the choice among a model's providers looks at first."""
+
+    PROVIDER_SORT_UNSPECIFIED = 0
+    PRICE = 1
+    THROUGHPUT = 2
+    LATENCY = 3
+
+
+ProviderName = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class ProviderRouting(Message):
+    """Which of a model's providers may answer, and in which order they are tried.
+
+    order: tried first, in this order. only, ignore: no others, and never these.
+    allow_fallbacks: whether others than those of `order` may be tried; they may unless it is said.
+    require_parameters: only providers that know every parameter of the request.
+    """
+
+    order: list[ProviderName] = Field(default_factory=list[str], max_length=32)
+    only: list[ProviderName] = Field(default_factory=list[str], max_length=32)
+    ignore: list[ProviderName] = Field(default_factory=list[str], max_length=32)
+    allow_fallbacks: bool | None = None
+    require_parameters: bool | None = None
+    data_collection: DataCollection = DataCollection.DATA_COLLECTION_UNSPECIFIED
+    sort: ProviderSort = ProviderSort.PROVIDER_SORT_UNSPECIFIED
+
+
+_SHOWN_USD: dict[str, JsonValue] = {"examples": ["0.25"]}
+Usd = Annotated[
+    str, Field(pattern=r"^([0-9]{1,9}(\.[0-9]{1,12})?)?$", json_schema_extra=_SHOWN_USD)
+]
+
+
+class Budget(Message):
+    """What may be spent, in US dollars as decimal numbers; empty means no limit.
+
+    run_usd: by one run. thread_usd: by all runs of the thread together. A run that would go beyond
+    ends with `budget.spent` and keeps what there is of its answer; limits of the thread and of a
+    message both hold.
+    """
+
+    run_usd: Usd = ""
+    thread_usd: Usd = ""
+
+
 class GenerationConfig(Message):
     """How answers are generated. Absent fields leave the next wider setting in force:
-    the message's config over the thread's over the platform's."""
+    the message's config over the thread's over the platform's.
+
+    fallback_models: asked in this order when the model before could not answer.
+    """
 
     model: str = Field(default="", max_length=200)
     fallback_models: list[str] = Field(default_factory=list[str], max_length=8)
@@ -60,6 +130,9 @@ class GenerationConfig(Message):
     stop: list[str] = Field(default_factory=list[str], max_length=4)
     seed: Int32 | None = None
     response_format: ResponseFormat | None = None
+    reasoning_effort: ReasoningEffort = ReasoningEffort.REASONING_EFFORT_UNSPECIFIED
+    provider: ProviderRouting | None = None
+    budget: Budget | None = None
 
 
 class Settings(Message):
@@ -74,20 +147,51 @@ class Settings(Message):
     interrupt_policy: InterruptPolicy = InterruptPolicy.INTERRUPT_POLICY_UNSPECIFIED
 
 
+class ForkOrigin(Message):
+    """What a thread is a copy of: another of the same user's, up to a message."""
+
+    conversation_key: str = ""
+    message_id: str = ""
+
+
 class OpenRequest(Message):
-    """Create the thread, or find it open with the same content."""
+    """Create the thread, or find it open with the same content. A copy is the same when it has
+    the same name and origin, whatever became of its source meanwhile."""
 
     name: str = ""
     settings: Settings | None = None
     generation_config: GenerationConfig | None = None
     metadata: dict[str, str] = Field(default_factory=dict[str, str])
+    fork: ForkOrigin | None = None
 
 
 class OpenResponse(Message):
-    """The thread as it was created."""
+    """The thread as it was created. A copy that is not whole yet says how far it is."""
 
     name: str = ""
     created_at: Timestamp
+    copying: bool = False
+    copied: UInt32 = 0
+
+
+class UpdateRequest(Message):
+    """What the thread is called and how it is filed. Absent fields stay; `metadata` is replaced
+    as a whole; `clear` names what is to be empty."""
+
+    name: str = ""
+    archived: bool | None = None
+    metadata: dict[str, str] = Field(default_factory=dict[str, str])
+    clear: list[str] = Field(default_factory=list[str], max_length=8)
+
+
+class UpdateResponse(Message):
+    """The thread as it is filed now; `revision` grows with each change."""
+
+    name: str = ""
+    archived: bool = False
+    metadata: dict[str, str] = Field(default_factory=dict[str, str])
+    created_at: Timestamp
+    revision: UInt32 = 0
 
 
 class UpdateSettingsRequest(Message):
@@ -142,3 +246,4 @@ class State(Message):
     total_cost_usd: str = ""
     last_sequence: UInt32 = 0
     active_branch_id: str = ""
+    archived: bool = False

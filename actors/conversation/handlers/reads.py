@@ -104,7 +104,7 @@ async def message_page(
 async def head_of(ctx: ObjectSharedContext) -> Head:
     """The thread; raises thread.not_found."""
     head = await HEAD.get(ctx)
-    if head is None:
+    if head is None or not head.open:
         raise contract.THREAD_NOT_FOUND.error()
     return head
 

@@ -16,15 +16,17 @@ from actors.conversation.contract.thread import (
     ThreadStatus,
     UpdateGenerationConfigRequest,
     UpdateGenerationConfigResponse,
+    UpdateRequest,
+    UpdateResponse,
     UpdateSettingsRequest,
     UpdateSettingsResponse,
 )
-from actors.conversation.handlers.reads import message_page
-from actors.conversation.ledger import Ledger
+from actors.conversation.handlers.reads import head_of, message_page
+from actors.conversation.ledger import Ledger, metadata_of
 from actors.conversation.merging import merged, without
 from actors.conversation.naming import branch_id
 from actors.conversation.path import Path
-from actors.conversation.state import HEAD, Head
+from actors.conversation.state import HEAD, Copying, Head
 from chassis.identity import key_segments
 from chassis.serve import implements
 
@@ -47,11 +49,43 @@ class Threads:
                 created_at=at,
                 settings=request.settings,
                 generation_config=request.generation_config,
+                copying=Copying() if request.fork else None,
             )
             HEAD.set(ctx, head)
-        elif head.opened != request:
+        elif head.closed is not None:
+            raise contract.THREAD_DELETING.error()
+        elif not _same(head.opened, request):
             raise contract.THREAD_EXISTS.error()
-        return OpenResponse(name=head.name, created_at=head.created_at)
+        copying = head.copying
+        return OpenResponse(
+            name=head.opened.name,
+            created_at=head.created_at,
+            copying=copying is not None,
+            copied=copying.after if copying else 0,
+        )
+
+    @implements(contract.update)
+    async def update(self, ctx: ObjectContext, request: UpdateRequest) -> UpdateResponse:
+        """Rename or archive the thread, or replace its metadata."""
+        ledger = await Ledger.open(ctx)
+        head = ledger.head
+        cleared = set(request.clear)
+        wished = {
+            "name": "" if "name" in cleared else request.name or head.name,
+            "metadata": {} if "metadata" in cleared else request.metadata or metadata_of(head),
+            "archived": head.archived if request.archived is None else request.archived,
+        }
+        known = {"name": head.name, "metadata": metadata_of(head), "archived": head.archived}
+        if wished != known:
+            ledger.head = head = head.model_copy(update={**wished, "revision": head.revision + 1})
+            ledger.save()
+        return UpdateResponse(
+            name=head.name,
+            archived=head.archived,
+            metadata=metadata_of(head),
+            created_at=head.created_at,
+            revision=head.revision,
+        )
 
     @implements(contract.update_settings)
     async def update_settings(
@@ -80,9 +114,7 @@ class Threads:
     @implements(contract.get_state)
     async def get_state(self, ctx: ObjectSharedContext, request: GetStateRequest) -> State:
         """Read the thread's state and a page of its messages."""
-        head = await HEAD.get(ctx)
-        if head is None:
-            raise contract.THREAD_NOT_FOUND.error()
+        head = await head_of(ctx)
         page = await message_page(
             ctx,
             head,
@@ -101,7 +133,8 @@ class Threads:
             queued_run_ids=[pending.run.run_id for pending in head.queue],
             generation_config=head.generation_config,
             settings=head.settings,
-            metadata=head.opened.metadata,
+            metadata=metadata_of(head),
+            archived=head.archived,
             total_usage=Usage(
                 prompt_tokens=totals.prompt_tokens,
                 completion_tokens=totals.completion_tokens,
@@ -111,3 +144,9 @@ class Threads:
             last_sequence=head.last_sequence,
             active_branch_id=branch_id(head.piece.branch),
         )
+
+
+def _same(opened: OpenRequest, request: OpenRequest) -> bool:
+    if opened.fork is not None:
+        return (opened.name, opened.fork) == (request.name, request.fork)
+    return opened == request

@@ -12,10 +12,13 @@ from actors.conversation.contract import (
     BRANCH_NOT_FOUND,
     MESSAGE_ID_REUSED,
     MESSAGE_NOT_FOUND,
+    MODELS,
     NOT_THE_USERS,
     QUEUE_FULL,
     RUN_NOT_FOUND,
+    STARTING,
     THREAD_BUSY,
+    THREAD_DELETING,
     THREAD_EXISTS,
     THREAD_NOT_FOUND,
 )
@@ -63,14 +66,21 @@ from gateways.llm.contract.threads import (
     ConversationStateRequest,
     CreateThreadRequest,
     CreateThreadResponse,
+    DeleteThreadRequest,
+    DeleteThreadResponse,
+    ForkThreadRequest,
+    ForkThreadResponse,
     PublicUpdateGenerationConfigRequest,
     PublicUpdateSettingsRequest,
+    PublicUpdateThreadRequest,
+    UpdateThreadResponse,
 )
 from services.completion.contract import (
     COMPLETE_REASONS,
     LONGEST_SECONDS,
     CompleteResponse,
 )
+from services.erasure.contract import BUSY, UNREACHABLE
 from services.mcp.contract import (
     CALL_REASONS,
     SERVER_NOT_FOUND,
@@ -89,7 +99,6 @@ from services.mcp.contract import (
 from services.mcp.contract.tools import Registration, ServerInfo
 from services.openrouter.contract import (
     CATALOGUE_REASONS,
-    MODEL_UNKNOWN,
     ListModelsRequest,
     ListModelsResponse,
 )
@@ -100,6 +109,10 @@ __all__ = [
     "ConversationStateRequest",
     "CreateThreadRequest",
     "CreateThreadResponse",
+    "DeleteThreadRequest",
+    "DeleteThreadResponse",
+    "ForkThreadRequest",
+    "ForkThreadResponse",
     "McpCallToolRequest",
     "McpGetPromptRequest",
     "McpListAvailableServersRequest",
@@ -116,10 +129,12 @@ __all__ = [
     "PublicSendMessageRequest",
     "PublicUpdateGenerationConfigRequest",
     "PublicUpdateSettingsRequest",
+    "PublicUpdateThreadRequest",
     "PublicUserMessage",
     "PullEventsRequest",
     "PullEventsResponse",
     "RunRequest",
+    "UpdateThreadResponse",
 ]
 
 component = Component(
@@ -145,7 +160,37 @@ create_thread = component.public(
     CreateThreadResponse,
     scope=WRITE,
     effect=Effect.COMMAND,
-    errors=(THREAD_EXISTS, MODEL_UNKNOWN),
+    errors=(THREAD_EXISTS, THREAD_DELETING, *MODELS),
+)
+update_thread = component.public(
+    "UpdateThread",
+    PublicUpdateThreadRequest,
+    UpdateThreadResponse,
+    scope=WRITE,
+    effect=Effect.COMMAND,
+    errors=(THREAD_NOT_FOUND,),
+)
+delete_thread = component.public(
+    "DeleteThread",
+    DeleteThreadRequest,
+    DeleteThreadResponse,
+    scope=WRITE,
+    effect=Effect.COMMAND,
+    errors=(THREAD_NOT_FOUND, UNREACHABLE, BUSY),
+)
+fork_thread = component.public(
+    "ForkThread",
+    ForkThreadRequest,
+    ForkThreadResponse,
+    scope=WRITE,
+    effect=Effect.COMMAND,
+    errors=(
+        THREAD_NOT_FOUND,
+        MESSAGE_NOT_FOUND,
+        THREAD_EXISTS,
+        THREAD_DELETING,
+        *MODELS,
+    ),
 )
 update_settings = component.public(
     "UpdateSettings",
@@ -161,7 +206,7 @@ update_generation_config = component.public(
     UpdateGenerationConfigResponse,
     scope=WRITE,
     effect=Effect.COMMAND,
-    errors=(THREAD_NOT_FOUND, MODEL_UNKNOWN),
+    errors=(THREAD_NOT_FOUND, *MODELS),
 )
 send_message = component.public(
     "SendMessage",
@@ -169,7 +214,7 @@ send_message = component.public(
     SendMessageResponse,
     scope=WRITE,
     effect=Effect.COMMAND,
-    errors=(THREAD_NOT_FOUND, THREAD_BUSY, QUEUE_FULL, MESSAGE_ID_REUSED, MODEL_UNKNOWN),
+    errors=(THREAD_NOT_FOUND, THREAD_BUSY, QUEUE_FULL, MESSAGE_ID_REUSED, *STARTING),
 )
 conversation_state = component.public(
     "ConversationState",
@@ -193,7 +238,7 @@ regenerate = component.public(
     BranchedResponse,
     scope=WRITE,
     effect=Effect.COMMAND,
-    errors=(THREAD_NOT_FOUND, MESSAGE_NOT_FOUND, THREAD_BUSY, QUEUE_FULL, MODEL_UNKNOWN),
+    errors=(THREAD_NOT_FOUND, MESSAGE_NOT_FOUND, THREAD_BUSY, QUEUE_FULL, *STARTING),
 )
 edit_message = component.public(
     "EditMessage",
@@ -208,7 +253,7 @@ edit_message = component.public(
         MESSAGE_ID_REUSED,
         THREAD_BUSY,
         QUEUE_FULL,
-        MODEL_UNKNOWN,
+        *STARTING,
     ),
 )
 choose_branch = component.public(

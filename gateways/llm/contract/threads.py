@@ -1,13 +1,15 @@
 """Requests about a thread as a whole."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
 from actors.conversation.contract.thread import GenerationConfig, Settings
-from chassis.message import Int32, Message, Timestamp, violation
+from chassis.message import Int32, Message, Timestamp, UInt32, violation
 from gateways.llm.contract.keys import ConversationKey, NewConversationKey
+
+Metadata = Annotated[dict[str, Annotated[str, Field(max_length=512)]], Field(max_length=32)]
 
 
 class CreateThreadRequest(Message):
@@ -17,13 +19,76 @@ class CreateThreadRequest(Message):
     name: str = Field(default="", max_length=200)
     settings: Settings | None = None
     generation_config: GenerationConfig | None = None
-    metadata: dict[str, Annotated[str, Field(max_length=512)]] = Field(
-        default_factory=dict[str, str], max_length=32
-    )
+    metadata: Metadata = Field(default_factory=dict[str, str])
 
 
 class CreateThreadResponse(Message):
     """The thread."""
+
+    conversation_key: str = ""
+    name: str = ""
+    created_at: Timestamp | None = None
+
+
+class PublicUpdateThreadRequest(Message):
+    """What the thread is called and how it is filed; what is left out stays. `metadata` is
+    replaced as a whole; `clear` names what is to be empty, `name` or `metadata`."""
+
+    conversation_key: ConversationKey
+    name: str = Field(default="", max_length=200)
+    archived: bool | None = None
+    metadata: Metadata = Field(default_factory=dict[str, str])
+    clear: list[Literal["name", "metadata"]] = Field(
+        default_factory=list[Literal["name", "metadata"]], max_length=2
+    )
+
+
+class UpdateThreadResponse(Message):
+    """The thread as it is filed now."""
+
+    conversation_key: str = ""
+    name: str = ""
+    archived: bool = False
+    metadata: dict[str, str] = Field(default_factory=dict[str, str])
+    created_at: Timestamp | None = None
+
+
+class DeleteThreadRequest(Message):
+    """Which thread."""
+
+    conversation_key: ConversationKey
+
+
+class DeleteThreadResponse(Message):
+    """The receipt: what was stopped, and how much was erased.
+
+    stopped_run_ids: runs that were active or waited.
+    erased_invocations: finished calls of the thread and of its runs, with their journals.
+    stopped_timers: reminders that had not come.
+    """
+
+    conversation_key: str = ""
+    stopped_run_ids: list[str] = Field(default_factory=list[str])
+    erased_messages: UInt32 = 0
+    erased_runs: UInt32 = 0
+    erased_events: UInt32 = 0
+    erased_invocations: UInt32 = 0
+    stopped_timers: UInt32 = 0
+
+
+class ForkThreadRequest(Message):
+    """Copy a thread up to a message, itself included; without a message, all of its active
+    branch. Without a `new_conversation_key` one is made; without a name the copy has the
+    thread's."""
+
+    conversation_key: ConversationKey
+    message_id: str = Field(default="", max_length=64)
+    new_conversation_key: NewConversationKey = ""
+    name: str = Field(default="", max_length=200)
+
+
+class ForkThreadResponse(Message):
+    """The copy."""
 
     conversation_key: str = ""
     name: str = ""

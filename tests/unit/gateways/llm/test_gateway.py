@@ -19,7 +19,8 @@ from chassis.rpc import Mode, Rpc
 from errors import Code, RpcError
 from gateways.llm import contract, targets
 from gateways.llm.contract import CreateThreadRequest, PublicSendMessageRequest
-from gateways.llm.handlers import LLMGateway
+from gateways.llm.handlers.messages import MessagesGateway
+from gateways.llm.handlers.threads import ThreadsGateway
 from services.openrouter import contract as openrouter
 from services.openrouter.contract import ListModelsRequest, ListModelsResponse, Model
 from tests.support.crashes import survives_every_crash
@@ -34,7 +35,7 @@ KEY = "a/b c 🫖"
 # Each method that is "check, then one call down": a request for it, and where it goes.
 CALLS: dict[Rpc[Any, Any], tuple[dict[str, Any], Callable[[Caller, Any], Call[Any, Any]]]] = {
     contract.list_threads: (
-        {"pageSize": 5, "query": "x", "pageToken": "1.2"},
+        {"pageSize": 5, "query": "x", "pageToken": "1.2", "archived": True},
         targets.list_threads,
     ),
     contract.update_settings: (
@@ -129,7 +130,7 @@ async def test_a_method_makes_the_call_that_its_target_says(rpc: Rpc[Any, Any]) 
         return expected.rpc.response.model_validate(_ANSWERS.get(expected.rpc.name, {}))
 
     async with FakePlatform() as platform:
-        platform.serve(contract.component, LLMGateway())
+        platform.serve(contract.component, ThreadsGateway(), MessagesGateway())
         platform.stub(expected.rpc, answer)
         got = await platform.call(rpc, request, caller=ALICE)
     assert made == [(expected.request, expected.key)]
@@ -153,7 +154,7 @@ async def test_an_error_from_below_comes_out_unchanged(rpc: Rpc[Any, Any]) -> No
         raise error
 
     async with FakePlatform() as platform:
-        platform.serve(contract.component, LLMGateway())
+        platform.serve(contract.component, ThreadsGateway(), MessagesGateway())
         platform.stub(CALLS[rpc][1](ALICE, request).rpc, refuse)
         with pytest.raises(RpcError) as refused:
             await platform.call(rpc, request, caller=ALICE)
@@ -180,7 +181,13 @@ def test_a_target_is_the_callers_own(
 
 def test_every_method_that_needs_a_handler_is_tested_here() -> None:
     served = {rpc for rpc in contract.component.rpcs if rpc.route and not rpc.route.served_by_edge}
-    apart = {contract.create_thread, contract.list_models}
+    apart = {
+        contract.create_thread,
+        contract.update_thread,
+        contract.delete_thread,
+        contract.fork_thread,
+        contract.list_models,
+    }
     assert served == {*CALLS, *apart}
 
 
@@ -190,7 +197,7 @@ class Below:
     def __init__(self, platform: FakePlatform) -> None:
         self.opened: list[tuple[OpenRequest, str]] = []
         self.registered: list[tuple[RegisterRequest, str]] = []
-        platform.serve(contract.component, LLMGateway())
+        platform.serve(contract.component, ThreadsGateway(), MessagesGateway())
         platform.stub(conversation.open_thread, self._open)
         platform.stub(manager.register, self._register)
 
@@ -255,7 +262,7 @@ async def test_creating_survives_a_crash_at_every_moment() -> None:
 
 async def test_models_come_from_their_owner() -> None:
     async with FakePlatform() as platform:
-        platform.serve(contract.component, LLMGateway())
+        platform.serve(contract.component, ThreadsGateway(), MessagesGateway())
         listed = ListModelsResponse(models=[Model(id="a/b")])
         platform.stub(openrouter.list_models, lambda request, key: listed)
         assert (
@@ -265,7 +272,7 @@ async def test_models_come_from_their_owner() -> None:
 
 async def test_a_call_that_did_not_come_through_the_edge_is_no_callers() -> None:
     async with FakePlatform() as platform:
-        platform.serve(contract.component, LLMGateway())
+        platform.serve(contract.component, ThreadsGateway(), MessagesGateway())
         with pytest.raises(RpcError) as refused:
             await platform.call(contract.list_threads, ListRequest())
         assert refused.value.code is Code.INTERNAL

@@ -7,7 +7,11 @@ import pytest
 from actors.conversation.contract.entry import ContentPart, Role
 from actors.conversation.contract.run import ContextMessage, Work
 from actors.conversation.contract.thread import (
+    DataCollection,
     GenerationConfig,
+    ProviderRouting,
+    ProviderSort,
+    ReasoningEffort,
     ResponseFormat,
     ResponseFormatType,
 )
@@ -26,11 +30,27 @@ def test_every_setting_of_the_run_is_asked_for() -> None:
         max_tokens=9,
         stop=["x"],
         seed=0,
+        reasoning_effort=ReasoningEffort.HIGH,
+        provider=ProviderRouting(
+            order=["one"],
+            ignore=["two"],
+            allow_fallbacks=False,
+            data_collection=DataCollection.DENY,
+            sort=ProviderSort.PRICE,
+        ),
     )
     request = model_request(Work(generation_config=config))
     assert (request.model, request.fallbacks) == ("a/b", ("c/d",))
     assert (request.temperature, request.top_p, request.max_tokens) == (0, 0.5, 9)
     assert (request.stop, request.seed) == (("x",), 0)
+    assert request.reasoning_effort == "high"
+    assert request.provider == {
+        "order": ["one"],
+        "ignore": ["two"],
+        "allow_fallbacks": False,
+        "data_collection": "deny",
+        "sort": "price",
+    }
 
 
 def test_what_was_not_set_is_left_to_the_model() -> None:
@@ -40,6 +60,8 @@ def test_what_was_not_set_is_left_to_the_model() -> None:
     assert request.max_tokens is None
     assert request.seed is None
     assert request.response_format is None
+    assert request.reasoning_effort is None
+    assert request.provider is None
     assert request.total_timeout_seconds is None
 
 

@@ -1,8 +1,7 @@
-"""Check, then one call down."""
+"""Messages, runs and branches, as clients call them."""
 
 from restate import Context
 
-from actors.conversation import contract as conversation
 from actors.conversation.contract.branch import Branch, BranchedResponse, ListBranchesResponse
 from actors.conversation.contract.run import (
     ListMessagesResponse,
@@ -10,91 +9,16 @@ from actors.conversation.contract.run import (
     Run,
     SendMessageResponse,
 )
-from actors.conversation.contract.thread import (
-    OpenRequest,
-    State,
-    UpdateGenerationConfigResponse,
-    UpdateSettingsResponse,
-)
-from actors.conversation_manager import contract as manager
-from actors.conversation_manager.contract import (
-    ListRequest,
-    ListResponse,
-    RegisterRequest,
-    Thread,
-)
 from chassis.calls import call, make
 from chassis.identity import Caller
 from chassis.serve import implements
-from chassis.steps import new_id, now
 from gateways.llm import contract, targets
-from gateways.llm.contract import CreateThreadRequest, CreateThreadResponse
 from services.openrouter import contract as openrouter
 from services.openrouter.contract import ListModelsRequest, ListModelsResponse
 
 
-class LLMGateway:
-    """Conversations, as clients call them."""
-
-    @implements(contract.list_threads)
-    async def list_threads(self, ctx: Context, request: ListRequest) -> ListResponse:
-        """List the caller's threads, newest activity first.
-
-        `query` keeps threads whose name or key contains it, without regard to case.
-        """
-        return await make(ctx, targets.list_threads(_caller(ctx), request))
-
-    @implements(contract.create_thread)
-    async def create_thread(
-        self, ctx: Context, request: CreateThreadRequest
-    ) -> CreateThreadResponse:
-        """Create a thread.
-
-        The `conversation_key` is the caller's choice, unique for each user, and made when it is
-        left out. A repeat with the same content answers the same thread; with other content it
-        is refused.
-        """
-        caller = _caller(ctx)
-        key = request.conversation_key or new_id(ctx, "thread", await now(ctx))
-        opened = await call(
-            ctx,
-            conversation.open_thread,
-            OpenRequest(
-                name=request.name,
-                settings=request.settings,
-                generation_config=request.generation_config,
-                metadata=request.metadata,
-            ),
-            key=caller.key(key),
-        )
-        thread = Thread(conversation_key=key, name=opened.name, created_at=opened.created_at)
-        register = RegisterRequest(thread=thread)
-        await call(ctx, manager.register, register, key=caller.user_key())
-        return CreateThreadResponse(
-            conversation_key=key, name=opened.name, created_at=opened.created_at
-        )
-
-    @implements(contract.update_settings)
-    async def update_settings(
-        self, ctx: Context, request: contract.PublicUpdateSettingsRequest
-    ) -> UpdateSettingsResponse:
-        """Change some of a thread's settings.
-
-        What is left out stays as it is; `clear` names what goes back to the platform's default.
-        The change holds from the next run on.
-        """
-        return await make(ctx, targets.update_settings(_caller(ctx), request))
-
-    @implements(contract.update_generation_config)
-    async def update_generation_config(
-        self, ctx: Context, request: contract.PublicUpdateGenerationConfigRequest
-    ) -> UpdateGenerationConfigResponse:
-        """Change how a thread's answers are generated.
-
-        What is left out stays as it is; `clear` names what goes back to the platform's default.
-        The change holds for messages that are sent from now on.
-        """
-        return await make(ctx, targets.update_generation_config(_caller(ctx), request))
+class MessagesGateway:
+    """What is said in threads, and the models that answer."""
 
     @implements(contract.send_message)
     async def send_message(
@@ -109,16 +33,6 @@ class LLMGateway:
         `client_message_id` answers the run that it started before.
         """
         return await make(ctx, targets.send_message(_caller(ctx), request))
-
-    @implements(contract.conversation_state)
-    async def conversation_state(
-        self, ctx: Context, request: contract.ConversationStateRequest
-    ) -> State:
-        """Read a thread: its status, settings, active run, totals and the newest messages.
-
-        `messages` is in the order they were said; `nextPageToken` leads to those before.
-        """
-        return await make(ctx, targets.conversation_state(_caller(ctx), request))
 
     @implements(contract.list_messages)
     async def list_messages(
