@@ -61,6 +61,7 @@ test: setup openfga
 
 soak: setup
 	$(BIN)/python -m soak $(SOAK)
+	$(BIN)/python -m pytest tests/durable/test_many_writers.py --messages 5000
 
 generate: setup
 	@$(BIN)/python -m app generate

@@ -17,7 +17,7 @@ from actors.conversation.ledger import Ledger
 from actors.conversation.naming import branch_id, branch_number
 from actors.conversation.path import END, Path, piece_of
 from actors.conversation.state import BRANCH, PIECE, TIP, BranchRecord, Entry, Head, Piece, Tip
-from chassis.state import ReadContext
+from chassis.state import ReadContext, get_all
 
 
 def number_of(head: Head, named: str) -> int:
@@ -72,8 +72,9 @@ async def choose(ctx: ObjectContext, ledger: Ledger, number: int) -> None:
 
 
 async def branches(ctx: ReadContext, head: Head, numbers: list[int]) -> list[Branch]:
-    """Branches as clients see them."""
-    records = [await BRANCH.of(n).get(ctx) if n else _root(head) for n in numbers]
+    """Branches as clients see them, `main` last."""
+    made = await get_all(ctx, [BRANCH.of(number) for number in numbers if number])
+    records = [*made, BranchRecord(created_at=head.created_at)] if 0 in numbers else made
     return [_shown(head, record) for record in records if record is not None]
 
 
@@ -117,10 +118,6 @@ def _open(head: Head, piece: Piece) -> None:
     piece.number = head.pieces
     piece.begin, piece.end = head.last_sequence + 1, 0
     head.piece = piece
-
-
-def _root(head: Head) -> BranchRecord:
-    return BranchRecord(created_at=head.created_at)
 
 
 def _shown(head: Head, record: BranchRecord) -> Branch:

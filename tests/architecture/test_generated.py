@@ -171,8 +171,8 @@ def scratch(tmp_path: Path) -> Path:
     folder = copy_repository(tmp_path)
     contract = folder / CONTRACT
     contract.write_text(contract.read_text().replace(
-        "from chassis.retries import REQUEST\n",
-        "from chassis.message import Message\nfrom chassis.retries import REQUEST\n"
+        "from chassis.rpc import Effect\n",
+        "from chassis.message import Message\nfrom chassis.rpc import Effect\n"
         "from errors import Code, Reason\n",
     ))  # fmt: skip
     change(contract, "list_models = component.public(", NEW_RPC)

@@ -36,9 +36,7 @@ from actors.conversation.contract.thread import (
 )
 from actors.conversation_manager.contract import ListRequest, ListResponse
 from chassis.paging import PAGE_TOKEN_INVALID
-from chassis.retries import REQUEST
-from chassis.rpc import Component, Effect, Kind
-from chassis.sealing import SEALING_NOT_CONFIGURED
+from chassis.rpc import Effect
 from gateways.llm.contract.branches import (
     BranchRequest,
     PublicEditMessageRequest,
@@ -46,6 +44,7 @@ from gateways.llm.contract.branches import (
     PublicRegenerateRequest,
 )
 from gateways.llm.contract.completions import CompletionMessage, PublicCompleteRequest
+from gateways.llm.contract.component import READ, WRITE, component
 from gateways.llm.contract.events import Partial, PullEventsRequest, PullEventsResponse
 from gateways.llm.contract.mcp import (
     McpCallToolRequest,
@@ -54,6 +53,18 @@ from gateways.llm.contract.mcp import (
     McpPageRequest,
     McpReadResourceRequest,
     McpServerRequest,
+)
+from gateways.llm.contract.mcp_methods import (
+    mcp_call_tool,
+    mcp_get_prompt,
+    mcp_get_server_info,
+    mcp_list_available_servers,
+    mcp_list_prompts,
+    mcp_list_resources,
+    mcp_list_tools,
+    mcp_read_resource,
+    mcp_register_server,
+    mcp_remove_server,
 )
 from gateways.llm.contract.runs import (
     PublicListMessagesRequest,
@@ -81,22 +92,6 @@ from services.completion.contract import (
     CompleteResponse,
 )
 from services.erasure.contract import BUSY, UNREACHABLE
-from services.mcp.contract import (
-    CALL_REASONS,
-    SERVER_NOT_FOUND,
-    SERVER_REASONS,
-    TOO_MANY_SERVERS,
-    CallToolResponse,
-    GetPromptResponse,
-    ListPromptsResponse,
-    ListResourcesResponse,
-    ListServersResponse,
-    ListToolsResponse,
-    ReadResourceResponse,
-    RemoveResponse,
-    ServerResponse,
-)
-from services.mcp.contract.tools import Registration, ServerInfo
 from services.openrouter.contract import (
     CATALOGUE_REASONS,
     ListModelsRequest,
@@ -104,6 +99,8 @@ from services.openrouter.contract import (
 )
 
 __all__ = [
+    "READ",
+    "WRITE",
     "BranchRequest",
     "CompletionMessage",
     "ConversationStateRequest",
@@ -135,16 +132,18 @@ __all__ = [
     "PullEventsResponse",
     "RunRequest",
     "UpdateThreadResponse",
+    "component",
+    "mcp_call_tool",
+    "mcp_get_prompt",
+    "mcp_get_server_info",
+    "mcp_list_available_servers",
+    "mcp_list_prompts",
+    "mcp_list_resources",
+    "mcp_list_tools",
+    "mcp_read_resource",
+    "mcp_register_server",
+    "mcp_remove_server",
 ]
-
-component = Component(
-    name="LLMGateway",
-    kind=Kind.GATEWAY,
-    retries=REQUEST,
-    base="/api/v1/llm/gateway/",
-)
-
-READ, WRITE = "conversations:read", "conversations:write"
 
 list_threads = component.public(
     "ListThreads",
@@ -349,88 +348,4 @@ stream_complete = component.public(
     deadline=_COMPLETED,
     served_by_edge=True,
     stream=True,
-)
-
-MCP_READ, MCP_WRITE, MCP_MANAGE = "mcp:read", "mcp:write", "mcp:manage"
-
-mcp_list_available_servers = component.public(
-    "McpListAvailableServers",
-    McpListAvailableServersRequest,
-    ListServersResponse,
-    scope=MCP_READ,
-    effect=Effect.READ,
-)
-mcp_get_server_info = component.public(
-    "McpGetServerInfo",
-    McpServerRequest,
-    ServerInfo,
-    scope=MCP_READ,
-    effect=Effect.READ,
-    errors=SERVER_REASONS,
-)
-mcp_list_tools = component.public(
-    "McpListTools",
-    McpServerRequest,
-    ListToolsResponse,
-    scope=MCP_READ,
-    effect=Effect.READ,
-    errors=SERVER_REASONS,
-)
-mcp_call_tool = component.public(
-    "McpCallTool",
-    McpCallToolRequest,
-    CallToolResponse,
-    scope=MCP_WRITE,
-    effect=Effect.COMMAND,
-    errors=CALL_REASONS,
-    # As long as a server is waited for that was registered without a timeout of its own.
-    deadline=timedelta(seconds=65),
-)
-mcp_list_resources = component.public(
-    "McpListResources",
-    McpPageRequest,
-    ListResourcesResponse,
-    scope=MCP_READ,
-    effect=Effect.READ,
-    errors=SERVER_REASONS,
-)
-mcp_read_resource = component.public(
-    "McpReadResource",
-    McpReadResourceRequest,
-    ReadResourceResponse,
-    scope=MCP_READ,
-    effect=Effect.READ,
-    errors=SERVER_REASONS,
-)
-mcp_list_prompts = component.public(
-    "McpListPrompts",
-    McpPageRequest,
-    ListPromptsResponse,
-    scope=MCP_READ,
-    effect=Effect.READ,
-    errors=SERVER_REASONS,
-)
-mcp_get_prompt = component.public(
-    "McpGetPrompt",
-    McpGetPromptRequest,
-    GetPromptResponse,
-    scope=MCP_READ,
-    effect=Effect.READ,
-    errors=SERVER_REASONS,
-)
-mcp_register_server = component.public(
-    "McpRegisterServer",
-    Registration,
-    ServerResponse,
-    scope=MCP_MANAGE,
-    effect=Effect.COMMAND,
-    errors=(TOO_MANY_SERVERS, SEALING_NOT_CONFIGURED),
-)
-mcp_remove_server = component.public(
-    "McpRemoveServer",
-    McpServerRequest,
-    RemoveResponse,
-    scope=MCP_MANAGE,
-    effect=Effect.COMMAND,
-    errors=(SERVER_NOT_FOUND,),
 )
