@@ -15,8 +15,8 @@ State (lazy, because the history of a thread has no bound):
 - `content:<sequence>`: the content of an entry that is too large for its page;
 - `run:<run id>`: the record of a settled run; kept as long as the thread;
 - `message:<message id>`: where a message stands in the log;
-- `branch:<number>`, `piece:<number>`, `tip:<branch>`: the ways that the thread went (path.py); the
-  newest piece of the active branch is in the head;
+- `offshoot:<number>` (a branch), `piece:<number>`, `tip:<branch>`: the ways that the thread went
+  (path.py); the newest piece of the active branch is in the head;
 - `sent:<client message id>`: what a client's own message id was used for.
 
 Called by: LLMGateway; GenerationWorkflow (BeginRun awaited, reports one-way); the edge

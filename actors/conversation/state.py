@@ -196,7 +196,8 @@ RUN = StateKey("run", Run)
 SENT = StateKey("sent", Sent)
 MESSAGE = StateKey("message", Place)
 PIECE = StateKey("piece", Piece)
-BRANCH = StateKey("branch", BranchRecord)
+# Named so that it sorts after `head`, which Restate is to send first.
+BRANCH = StateKey("offshoot", BranchRecord)
 TIP = StateKey("tip", Tip)
 
 # Measured: pages of about ten messages append nearly as fast as a key for each message and read
