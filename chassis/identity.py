@@ -1,7 +1,8 @@
 """Who is calling: read once in a gateway from the headers that the edge made.
 
 The edge establishes identity and sends exactly these headers, built new; nothing below a gateway
-reads headers, identity travels there in typed requests and in object keys.
+reads headers, identity travels there in typed requests and in object keys. From where a caller
+calls is told to audited methods alone: nobody else has a use for it.
 """
 
 from collections.abc import Mapping
@@ -18,19 +19,24 @@ SCOPES = "x-scopes"
 AUTH_MODE = "x-auth-mode"
 KEY_ID = "x-key-id"
 IMPERSONATOR = "x-impersonator"
+CLIENT_ADDRESS = "x-client-address"
+CLIENT_AGENT = "x-client-agent"
 REQUEST_ID = "x-request-id"
 TRACEPARENT = "traceparent"
 TRACESTATE = "tracestate"
 
 IDENTITY_HEADERS = (
-    TENANT_ID, USER_ID, USER_EMAIL, ROLE, SCOPES, AUTH_MODE, KEY_ID, IMPERSONATOR, REQUEST_ID,
-    TRACEPARENT, TRACESTATE,
+    TENANT_ID, USER_ID, USER_EMAIL, ROLE, SCOPES, AUTH_MODE, KEY_ID, IMPERSONATOR, CLIENT_ADDRESS,
+    CLIENT_AGENT, REQUEST_ID, TRACEPARENT, TRACESTATE,
 )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A verified caller. `user_id` is namespaced by issuer and unique within the tenant."""
+    """A verified caller. `user_id` is namespaced by issuer and unique within the tenant.
+
+    address, user_agent: from where they call, told to methods that are `audited` only.
+    """
 
     tenant_id: str
     user_id: str
@@ -41,6 +47,8 @@ class Caller:
     key_id: str = ""
     impersonator: str = ""
     request_id: str = ""
+    address: str = ""
+    user_agent: str = ""
 
     @classmethod
     def from_headers(cls, headers: Mapping[str, str]) -> "Caller":
@@ -58,6 +66,8 @@ class Caller:
             key_id=headers.get(KEY_ID, ""),
             impersonator=unquote(headers.get(IMPERSONATOR, "")),
             request_id=headers.get(REQUEST_ID, ""),
+            address=unquote(headers.get(CLIENT_ADDRESS, "")),
+            user_agent=unquote(headers.get(CLIENT_AGENT, "")),
         )
 
     def to_headers(self) -> dict[str, str]:
@@ -74,6 +84,8 @@ class Caller:
             KEY_ID: self.key_id,
             IMPERSONATOR: encode_segment(self.impersonator),
             REQUEST_ID: self.request_id,
+            CLIENT_ADDRESS: encode_segment(self.address),
+            CLIENT_AGENT: encode_segment(self.user_agent),
         }
         return headers | {name: value for name, value in optional.items() if value}
 

@@ -75,6 +75,7 @@ class Route:
     tenant_free: a JWT without a tenant is let through.
     served_by_edge: the edge answers itself, no handler implements it.
     stream: the answer is text/event-stream; such routes bypass KrakenD.
+    audited: the caller's address and user agent are told too, for the audit log.
     """
 
     path: str
@@ -86,6 +87,7 @@ class Route:
     tenant_free: bool = False
     served_by_edge: bool = False
     stream: bool = False
+    audited: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -217,6 +219,7 @@ class Component:
         tenant_free: bool = False,
         served_by_edge: bool = False,
         stream: bool = False,
+        audited: bool = False,
     ) -> Rpc[Q, R]:
         """Declare a method with a route below the component's base.
 
@@ -235,6 +238,7 @@ class Component:
             tenant_free=tenant_free,
             served_by_edge=served_by_edge,
             stream=stream,
+            audited=audited,
         )
         remembered = COMMAND_RETENTION if effect is Effect.COMMAND else timedelta(0)
         return self._add(

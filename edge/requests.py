@@ -13,6 +13,7 @@ Scope = dict[str, Any]
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _TRACEPARENT = re.compile(rb"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+_LONGEST_AGENT = 200
 _TRACESTATE = re.compile(rb"[\x20-\x7e]{1,512}")
 
 
@@ -46,6 +47,12 @@ class Request:
         self.repeated = repeated
         self.request_id = _request_id(headers.get(b"x-request-id"))
         self.traceparent, self.tracestate = _trace(headers)
+
+    @property
+    def user_agent(self) -> str:
+        """What the client says it is, shortened, without what is not printable ASCII."""
+        said = self.headers.get(b"user-agent", b"")[:_LONGEST_AGENT]
+        return "".join(chr(byte) for byte in said if 0x20 <= byte <= 0x7E)
 
     def is_repeated(self, name: bytes) -> bool:
         """Whether the client sent this header more than once."""

@@ -33,6 +33,10 @@ class Verified:
         caller = replace(self.caller, user_id=user_id, impersonator=self.caller.user_id)
         return replace(self, caller=caller)
 
+    def seen_from(self, address: str, user_agent: str) -> "Verified":
+        """The same caller, with where this one call comes from."""
+        return replace(self, caller=replace(self.caller, address=address, user_agent=user_agent))
+
 
 class KeyVerifier(Protocol):
     """Checks a secret key."""

@@ -6,6 +6,9 @@ from services.api_key.contract import KeySettings, UpdateRequest
 from services.api_key.state import MOST_TEXTS, KeyRecord, Text
 
 CLEARABLE = ("description", "rate_limit", "expires_at", "allowed_origins")
+_CHANGEABLE = (
+    "name", "description", "permissions", "rate_limit", "expires_at", "oidc", "allowed_origins",
+)  # fmt: skip
 
 
 def rotate(record: KeyRecord, made: Text, at: datetime, grace: timedelta) -> list[Text]:
@@ -30,10 +33,12 @@ def update(settings: KeySettings, request: UpdateRequest) -> None:
         setattr(
             settings, name, KeySettings.model_fields[name].get_default(call_default_factory=True)
         )
-    for name in (
-        "name", "description", "permissions", "rate_limit", "expires_at", "oidc",
-        "allowed_origins",
-    ):  # fmt: skip
+    for name in _CHANGEABLE:
         value = getattr(request, name)
         if value:
             setattr(settings, name, value)
+
+
+def named(request: UpdateRequest) -> list[str]:
+    """The settings that a request changes or removes."""
+    return [name for name in _CHANGEABLE if getattr(request, name) or name in request.clear]

@@ -8,7 +8,8 @@ import pytest
 from app.edge_server import public_routes
 from chassis.identity import Caller
 from chassis.rpc import Mode
-from edge import usage
+from edge import batches as edge_batches
+from edge.batches import Batches
 from edge.credentials.verified import Verified
 from edge.ingress import Ingress
 from edge.liveness import Liveness
@@ -25,6 +26,18 @@ assert RPC.route is not None
 ENTRY = Entry(RPC, RPC.route)
 
 
+class Counts(Usage):
+    """Counts that are handed in when a test says so."""
+
+    def __init__(self, calls: PlatformCalls) -> None:
+        super().__init__()
+        self._told = Batches(calls, 3600, [self.batches])
+
+    async def hand_in(self) -> None:
+        """Hand in what was counted."""
+        await self._told.hand_in()
+
+
 @pytest.fixture
 async def ingress() -> AsyncIterator[FakeIngress]:
     async with fake_ingress() as ingress:
@@ -33,14 +46,14 @@ async def ingress() -> AsyncIterator[FakeIngress]:
 
 
 @pytest.fixture
-async def counts(ingress: FakeIngress) -> AsyncIterator[Usage]:
+async def counts(ingress: FakeIngress) -> AsyncIterator[Counts]:
     calls = PlatformCalls()
     calls.ingress = Ingress(ingress.url, 0.2, Liveness(None, None))
-    yield Usage(calls, every_seconds=3600)
+    yield Counts(calls)
     await calls.ingress.close()
 
 
-def count(counts: Usage, times: int = 1, *, key_id: str = "key_1", tenant: str = "acme") -> None:
+def count(counts: Counts, times: int = 1, *, key_id: str = "key_1", tenant: str = "acme") -> None:
     """Count calls with a key."""
     caller = Caller(tenant, f"svc:{key_id}", Mode.SECRET_KEY, frozenset(), key_id=key_id)
     for number in range(times):
@@ -57,7 +70,7 @@ def batches(ingress: FakeIngress) -> list[tuple[str, list[tuple[str, int, int]]]
     return found
 
 
-async def test_a_thousand_calls_are_one_batch(counts: Usage, ingress: FakeIngress) -> None:
+async def test_a_thousand_calls_are_one_batch(counts: Counts, ingress: FakeIngress) -> None:
     count(counts, 1000)
     assert ingress.seen == []
     await counts.hand_in()
@@ -68,7 +81,7 @@ async def test_a_thousand_calls_are_one_batch(counts: Usage, ingress: FakeIngres
     assert len(ingress.seen) == 1
 
 
-async def test_each_tenant_has_its_own_batch(counts: Usage, ingress: FakeIngress) -> None:
+async def test_each_tenant_has_its_own_batch(counts: Counts, ingress: FakeIngress) -> None:
     count(counts, 2)
     count(counts, 1, key_id="key_2")
     count(counts, 1, key_id="key_3", tenant="glo/bex")
@@ -78,7 +91,7 @@ async def test_each_tenant_has_its_own_batch(counts: Usage, ingress: FakeIngress
 
 
 async def test_a_batch_whose_answer_was_lost_comes_again_under_its_key(
-    counts: Usage, ingress: FakeIngress
+    counts: Counts, ingress: FakeIngress
 ) -> None:
     count(counts, 2)
     ingress.answers(None)
@@ -96,9 +109,9 @@ async def test_a_batch_whose_answer_was_lost_comes_again_under_its_key(
 
 
 async def test_what_waits_is_bounded(
-    counts: Usage, ingress: FakeIngress, monkeypatch: pytest.MonkeyPatch
+    counts: Counts, ingress: FakeIngress, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(usage, "_MOST_WAITING", 2)
+    monkeypatch.setattr(edge_batches, "_MOST_WAITING", 2)
     ingress.answers(None)
     for number in range(4):
         count(counts, key_id=f"key_{number}")

@@ -83,6 +83,9 @@ class FakePlatform(FakeEffects):
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            # The replay of what was called last may still be under way.
+            await self._until(lambda: not any(invocation.over for invocation in self._open))
         self._patches.close()
         self._closed = True
         for task in list(self._tasks):

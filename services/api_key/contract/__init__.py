@@ -1,6 +1,7 @@
 """What ApiKeyService offers: make, list, change, rotate and revoke the keys of a tenant.
 
-Messages that clients see are written with proto names, as the reference's examples show them.
+Messages that clients see are written with proto names, as the reference's examples show them. `by`
+is who asks, for the audit log.
 """
 
 from datetime import timedelta
@@ -8,7 +9,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from chassis.message import Duration, Int32, Int64, Message, ProtoEnum, Timestamp
+from actors.audit_log.contract import Actor
+from chassis.message import Duration, Int32, Int64, Message, ProtoEnum, Timestamp, UInt32
 from chassis.paging import PAGE_TOKEN_INVALID
 from chassis.retries import REQUEST
 from chassis.rpc import Component, Kind
@@ -112,6 +114,7 @@ class CreateRequest(Message):
 
     tenant_id: str
     created_by: str
+    by: Actor | None = None
     settings: KeySettings
     made: MadeKey
 
@@ -121,6 +124,7 @@ class RotateRequest(Message):
 
     tenant_id: str
     rotated_by: str
+    by: Actor | None = None
     key_id: str
     made: MadeKey
     grace: Duration | None = None
@@ -152,6 +156,7 @@ class UpdateRequest(Message):
 
     tenant_id: str
     updated_by: str
+    by: Actor | None = None
     key_id: str
     name: str = ""
     description: str = ""
@@ -164,11 +169,26 @@ class UpdateRequest(Message):
 
 
 class RevokeRequest(Message):
-    """End a key."""
+    """End a key. `leaked`: by somebody who found its text where it should not be."""
 
     tenant_id: str
     revoked_by: str
+    by: Actor | None = None
     key_id: str
+    leaked: bool = False
+
+
+class RevokeAllRequest(Message):
+    """The end of every key of a tenant."""
+
+    tenant_id: str
+    by: Actor | None = None
+
+
+class RevokeAllResponse(Message):
+    """How many were revoked."""
+
+    revoked: UInt32 = 0
 
 
 class ListKeysRequest(Message):
@@ -232,5 +252,13 @@ rotate = component.rpc(
 get = component.rpc("Get", KeyRequest, KeyResponse, errors=(KEY_NOT_FOUND,), edge_callable=True)
 list_keys = component.rpc("List", ListKeysRequest, ListKeysResponse, errors=(PAGE_TOKEN_INVALID,))
 update = component.rpc("Update", UpdateRequest, KeyResponse, errors=(KEY_NOT_FOUND, KEY_NOT_ACTIVE))
-revoke = component.rpc("Revoke", RevokeRequest, KeyResponse, errors=(KEY_NOT_FOUND,))
+revoke = component.rpc(
+    "Revoke",
+    RevokeRequest,
+    KeyResponse,
+    errors=(KEY_NOT_FOUND,),
+    edge_callable=True,
+    idempotency_retention=_DAY,
+)
+revoke_all = component.rpc("RevokeAll", RevokeAllRequest, RevokeAllResponse)
 usage = component.rpc("Usage", KeyRequest, UsageResponse, errors=(KEY_NOT_FOUND,))

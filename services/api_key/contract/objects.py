@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
+from actors.audit_log.contract import Actor
 from chassis.message import Int32, Int64, Message, Timestamp, UInt32
 from chassis.paging import PAGE_TOKEN_INVALID
 from chassis.retries import SINGLETON
@@ -75,6 +76,21 @@ class ChangedResponse(Message):
     puts: list[PutRequest] = Field(default_factory=list[PutRequest])
 
 
+class RevokePageRequest(Message):
+    """The end of the keys of one page, counted from 0."""
+
+    page: UInt32 = 0
+    by: Actor | None = None
+
+
+class RevokePageResponse(Message):
+    """What their texts grant now, how many were revoked, and whether there are more pages."""
+
+    puts: list[PutRequest] = Field(default_factory=list[PutRequest])
+    revoked: UInt32 = 0
+    more: bool = False
+
+
 class UsageEntry(Message):
     """Calls with one key on one day (`2026-11-23`) in one family of methods."""
 
@@ -102,7 +118,7 @@ index = Component(
     retries=SINGLETON,
     key="tenant, percent-encoded",
     owner=service,
-    sends=("ApiKeyGrant/Put",),
+    sends=("ApiKeyGrant/Put", "AuditLogActor/Append"),
     eager_state=False,
 )
 
@@ -110,6 +126,7 @@ add = index.rpc("Add", CreateRequest, ChangedResponse, errors=(TOO_MANY_KEYS,))
 rotate = index.rpc("Rotate", RotateRequest, ChangedResponse, errors=(KEY_NOT_FOUND, KEY_NOT_ACTIVE))
 update = index.rpc("Update", UpdateRequest, ChangedResponse, errors=(KEY_NOT_FOUND, KEY_NOT_ACTIVE))
 revoke = index.rpc("Revoke", RevokeRequest, ChangedResponse, errors=(KEY_NOT_FOUND,))
+revoke_page = index.rpc("RevokePage", RevokePageRequest, RevokePageResponse)
 get = index.rpc("Get", KeyRequest, KeyResponse, errors=(KEY_NOT_FOUND,), shared=True)
 list_keys = index.rpc(
     "List", ListKeysRequest, ListKeysResponse, errors=(PAGE_TOKEN_INVALID,), shared=True

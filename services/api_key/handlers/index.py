@@ -10,7 +10,7 @@ from chassis.paging import PAGE_TOKEN_INVALID
 from chassis.serve import implements
 from chassis.state import ReadContext, get_all
 from chassis.steps import new_id, now
-from services.api_key import changes, usage
+from services.api_key import audit, changes, usage
 from services.api_key.contract import (
     CreateRequest,
     KeyRequest,
@@ -29,6 +29,8 @@ from services.api_key.contract.objects import (
     AddUsageResponse,
     ChangedResponse,
     PutRequest,
+    RevokePageRequest,
+    RevokePageResponse,
 )
 from services.api_key.reasons import KEY_NOT_ACTIVE, KEY_NOT_FOUND, TOO_MANY_KEYS
 from services.api_key.state import (
@@ -74,7 +76,10 @@ class ApiKeyIndex:
         page.key_ids.append(record.key_id)
         PAGE.of(number).set(ctx, page)
         HEAD.set(ctx, Head(keys=head.keys + 1, active=head.active + 1))
-        return _changed(ctx, record, at)
+        changed = _changed(ctx, record, at)
+        permissions = " ".join(record.settings.permissions)
+        audit.record(ctx, at, request.by, "api_key.created", record, permissions=permissions)
+        return changed
 
     @implements(objects.rotate)
     async def rotate(self, ctx: ObjectContext, request: RotateRequest) -> ChangedResponse:
@@ -86,7 +91,10 @@ class ApiKeyIndex:
         grace = _DEFAULT_GRACE if request.grace is None else request.grace
         made = Text(sha256=request.made.sha256, prefix=request.made.prefix)
         gone = changes.rotate(record, made, at, grace)
-        return _changed(ctx, record, at, gone)
+        changed = _changed(ctx, record, at, gone)
+        until = f"{int(grace.total_seconds())}s"
+        audit.record(ctx, at, request.by, "api_key.rotated", record, grace=until)
+        return changed
 
     @implements(objects.update)
     async def update(self, ctx: ObjectContext, request: UpdateRequest) -> ChangedResponse:
@@ -98,18 +106,45 @@ class ApiKeyIndex:
         changes.update(record.settings, request)
         oidc = record.settings.oidc
         record.namespace = await _namespace(ctx, oidc and oidc.issuer)
-        return _changed(ctx, record, at)
+        changed = _changed(ctx, record, at)
+        names = " ".join(changes.named(request))
+        audit.record(ctx, at, request.by, "api_key.updated", record, changed=names)
+        return changed
 
     @implements(objects.revoke)
     async def revoke(self, ctx: ObjectContext, request: RevokeRequest) -> ChangedResponse:
         """End a key. One that is revoked stays as it is."""
         record = await _found(ctx, request.key_id)
         at = await now(ctx)
-        if record.revoked_at is None:
+        is_news = record.revoked_at is None
+        if is_news:
             record.revoked_at = at
             head = await HEAD.get(ctx) or Head()
             HEAD.set(ctx, Head(keys=head.keys, active=head.active - 1))
-        return _changed(ctx, record, at)
+        changed = _changed(ctx, record, at)
+        if is_news:
+            why = "leaked" if request.leaked else ""
+            audit.record(ctx, at, request.by, "api_key.revoked", record, why=why)
+        return changed
+
+    @implements(objects.revoke_page)
+    async def revoke_page(
+        self, ctx: ObjectContext, request: RevokePageRequest
+    ) -> RevokePageResponse:
+        """End the keys of a page; those that are over stay as they are."""
+        head = await HEAD.get(ctx) or Head()
+        page = await PAGE.of(request.page).get(ctx) or Page()
+        records = await get_all(ctx, [KEY.of(key_id) for key_id in page.key_ids])
+        at = await now(ctx)
+        found = RevokePageResponse(more=(request.page + 1) * PAGE_SIZE < head.keys)
+        for record in records:
+            if record is not None and record.revoked_at is None:
+                record.revoked_at = at
+                found.puts += _changed(ctx, record, at).puts
+                found.revoked += 1
+                audit.record(ctx, at, request.by, "api_key.revoked", record)
+        HEAD.set(ctx, Head(keys=head.keys, active=head.active - found.revoked))
+        return found
 
     @implements(objects.get)
     async def get(self, ctx: ObjectSharedContext, request: KeyRequest) -> KeyResponse:

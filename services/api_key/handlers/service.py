@@ -16,13 +16,15 @@ from services.api_key.contract import (
     ListKeysRequest,
     ListKeysResponse,
     MadeKeyResponse,
+    RevokeAllRequest,
+    RevokeAllResponse,
     RevokeRequest,
     RotateRequest,
     UpdateRequest,
     UsageResponse,
     objects,
 )
-from services.api_key.contract.objects import ChangedResponse
+from services.api_key.contract.objects import ChangedResponse, RevokePageRequest
 from services.api_key.rules import Rules
 
 
@@ -74,6 +76,19 @@ class ApiKeys:
         changed = await call(ctx, objects.revoke, request, key=object_key(request.tenant_id))
         await _settle(ctx, changed)
         return KeyResponse(api_key=changed.api_key)
+
+    @implements(contract.revoke_all)
+    async def revoke_all(self, ctx: Context, request: RevokeAllRequest) -> RevokeAllResponse:
+        """End every key of a tenant, page by page."""
+        answer, page, more = RevokeAllResponse(), 0, True
+        while more:
+            asked = RevokePageRequest(page=page, by=request.by)
+            ended = await call(ctx, objects.revoke_page, asked, key=object_key(request.tenant_id))
+            for each in ended.puts:
+                await call(ctx, objects.put, each, key=each.sha256)
+            answer.revoked += ended.revoked
+            page, more = page + 1, ended.more
+        return answer
 
     @implements(contract.usage)
     async def usage(self, ctx: Context, request: KeyRequest) -> UsageResponse:

@@ -22,6 +22,7 @@ from services.api_key.contract import (
     MadeKey,
     Oidc,
     RateLimit,
+    RevokeAllRequest,
     RevokeRequest,
     RotateRequest,
     UpdateRequest,
@@ -138,6 +139,22 @@ async def test_a_created_key_is_at_once_what_the_edge_reads() -> None:
         (grant,) = await keys.grants(key.key_id)
         assert (grant.tenant_id, grant.key_id, grant.revoked) == (TENANT, key.key_id, False)
         assert (grant.scopes, grant.requests_per_minute) == (["conversations:read"], 7)
+
+
+async def test_all_keys_of_a_tenant_end_together_and_no_others() -> None:
+    async with FakePlatform() as platform:
+        keys = Keys(platform)
+        made = [await keys.create() for _ in range(index.PAGE_SIZE + 3)]
+        other = await keys.create("globex")
+        await keys.revoke(made[0].key_id)
+        request = RevokeAllRequest(tenant_id=TENANT)
+        assert (await platform.call(contract.revoke_all, request)).revoked == len(made) - 1
+        for key in made:
+            assert all(grant.revoked for grant in await keys.grants(key.key_id))
+        assert not any(grant.revoked for grant in await keys.grants(other.key_id))
+        assert (await platform.call(contract.revoke_all, request)).revoked == 0
+        nobody = RevokeAllRequest(tenant_id="nobody")
+        assert (await platform.call(contract.revoke_all, nobody)).revoked == 0
 
 
 async def test_a_revoked_key_is_refused_under_every_text_it_ever_had() -> None:
