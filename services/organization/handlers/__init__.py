@@ -1,0 +1,1 @@
+"""The handlers: the service and its three objects."""

@@ -1,0 +1,31 @@
+"""Records that were stored by this and every older version."""
+
+import json
+from pathlib import Path
+
+from chassis.message import Message
+from services.organization import state
+from tests.support.samples import every_sample, lost, read, shown, with_news
+
+each = every_sample(
+    __file__,
+    head=state.Head,
+    page=state.Page,
+    member=state.MemberRecord,
+    invitation=state.InvitationRecord,
+    membership=state.Membership,
+    lead=state.Lead,
+)
+
+
+@each
+def test_a_stored_record_keeps_every_field(sample: Path, record: type[Message]) -> None:
+    assert lost(shown(sample), json.loads(read(sample, record).to_json())) == []
+
+
+@each
+def test_a_record_of_a_newer_version_is_read_as_far_as_it_is_known(
+    sample: Path, record: type[Message]
+) -> None:
+    newer = json.dumps(with_news(shown(sample))).encode()
+    assert lost(shown(sample), json.loads(record.from_json(newer).to_json())) == []
