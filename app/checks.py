@@ -99,7 +99,9 @@ def _rpc_problems(rpc: Rpc[Any, Any]) -> Iterator[str]:
         yield f"{rpc.target} is not PascalCase."
     if rpc.main != (kind is Kind.WORKFLOW and not rpc.shared):
         yield f"{rpc.target}: a workflow has one main handler, all its others are shared."
-    if (rpc.route is not None) != (kind is Kind.GATEWAY):
+    public = rpc.route is not None
+    # A gateway's private method goes on where the edge has taken a secret out of the request.
+    if public != (kind is Kind.GATEWAY) and (public or not rpc.edge_callable):
         yield f"{rpc.target}: the methods of gateways have a route, and no others have one."
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import httpx
 
+from actors.audit_log import contract as audit_log
+from actors.audit_log.handlers import AuditLog
 from actors.conversation import contract as conversation
 from actors.conversation.acceptance import Accepting
 from actors.conversation.handlers.branches import Branches
@@ -30,7 +32,8 @@ from chassis.addresses import OutgoingAddresses
 from chassis.bus import BusServer
 from chassis.rpc import Mode
 from gateways.auth import contract as auth
-from gateways.auth.handlers import AuthGateway
+from gateways.auth.handlers.api_keys import ApiKeys as AuthApiKeys
+from gateways.auth.handlers.orgs import Orgs
 from gateways.llm import contract as llm
 from gateways.llm.handlers.messages import MessagesGateway
 from gateways.llm.handlers.threads import ThreadsGateway
@@ -55,6 +58,15 @@ from services.openrouter.catalogue import Catalogue
 from services.openrouter.client import OpenRouterClient, open_http
 from services.openrouter.handlers import OpenRouter
 from services.openrouter.streams import ModelStreams
+from services.organization import contract as organization
+from services.organization.contract import objects as organization_objects
+from services.organization.handlers.invitations import Invitations
+from services.organization.handlers.members import Members
+from services.organization.handlers.pointers import (
+    OrganizationInvitations,
+    OrganizationMemberships,
+)
+from services.organization.handlers.service import Organizations
 from workflows.generation import contract as generation
 from workflows.generation.handlers import Generation
 
@@ -87,7 +99,7 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
     firebase_http = firebase.open_http(config.firebase)
     gateways = [
         Registered.of(llm.component, ThreadsGateway(), MessagesGateway(), McpGateway()),
-        Registered.of(auth.component, AuthGateway()),
+        Registered.of(auth.component, AuthApiKeys(), Orgs()),
     ]
     tools = ToolServers.of(config)
     registry = Registry(
@@ -107,7 +119,7 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
                 erasure.component,
                 Erasure(RestateAdmin(admin_http), config.erasure),
             ),
-            *_api_keys(config, gateways),
+            *_identity(config, gateways),
             Registered.of(
                 completion.component, _completions(config, streams, catalogue, broadcast)
             ),
@@ -134,12 +146,18 @@ def _conversation(config: HandlersConfig, hints: Broadcast, accepting: Accepting
     )
 
 
-def _api_keys(config: HandlersConfig, gateways: Iterable[Registered]) -> list[Registered]:
+def _identity(config: HandlersConfig, gateways: Iterable[Registered]) -> list[Registered]:
+    """Keys, organizations, and the log of what is done to them."""
     addresses = OutgoingAddresses.of(config.process.outgoing_allowed_hosts)
     return [
         Registered.of(api_key.component, ApiKeys(_scopes_of_keys(gateways), addresses)),
         Registered.of(api_key_objects.index, ApiKeyIndex()),
         Registered.of(api_key_objects.grants, ApiKeyGrants()),
+        Registered.of(audit_log.component, AuditLog()),
+        Registered.of(organization.component, Organizations()),
+        Registered.of(organization_objects.organization, Members(), Invitations()),
+        Registered.of(organization_objects.membership, OrganizationMemberships()),
+        Registered.of(organization_objects.invitation, OrganizationInvitations()),
     ]
 
 

@@ -15,8 +15,9 @@ from edge.api_keys import ApiKeyMaker
 from edge.completions import Completions
 from edge.events import EventReader
 from edge.local import EdgeHandler
+from edge.orgs import InvitationMaker
 from edge.short_way import ShortWay
-from gateways.auth import contract as auth
+from gateways.auth.contract import api_keys, orgs
 from gateways.llm import contract as llm
 from gateways.llm import targets
 
@@ -29,10 +30,15 @@ _COMPLETIONS = {
     llm.stream_complete: Completions.stream,
 }
 _API_KEYS = {
-    auth.api_keys_create: ApiKeyMaker.create,
-    auth.api_keys_rotate: ApiKeyMaker.rotate,
+    api_keys.api_keys_create: ApiKeyMaker.create,
+    api_keys.api_keys_rotate: ApiKeyMaker.rotate,
+    api_keys.api_keys_revoke_leaked: ApiKeyMaker.revoke_leaked,
 }
-SERVED_BY_EDGE = {**_EVENTS, **_COMPLETIONS, **_API_KEYS}
+_INVITATIONS = {
+    orgs.orgs_invite_member: InvitationMaker.invite,
+    orgs.orgs_accept_invitation: InvitationMaker.accept,
+}
+SERVED_BY_EDGE = {**_EVENTS, **_COMPLETIONS, **_API_KEYS, **_INVITATIONS}
 
 # The routes whose gateway method is one decided call, and the call's target.
 SHORT_WAYS = {
@@ -61,4 +67,5 @@ def handlers(bus: BusClient) -> Mapping[Rpc[Any, Any], EdgeHandler]:
         **{rpc: partial(method, reader) for rpc, method in _EVENTS.items()},
         **{rpc: partial(method, completions) for rpc, method in _COMPLETIONS.items()},
         **{rpc: partial(method, keys) for rpc, method in _API_KEYS.items()},
+        **{rpc: partial(method, InvitationMaker()) for rpc, method in _INVITATIONS.items()},
     }

@@ -15,13 +15,17 @@ import zlib
 from hashlib import sha256
 
 SECRET, PUBLISHABLE = "sk_", "pk_"
+INVITATION = "invite_"
+"""Tokens of invitations are made in the same way; they are no keys."""
 
-PATTERN = r"\b(?:sk|pk)_(?:live_|test_)?[0-9A-Za-z]{38}\b"
-"""For secret scanners: what looks like a key of ours. `is_whole` then says whether it is one."""
+PATTERN = r"\b(?:(?:sk|pk)_(?:live_|test_)?|invite_)[0-9A-Za-z]{38}\b"
+"""For secret scanners: what looks like a key of ours, or an invitation's token. `is_whole` and
+`is_whole_invitation` then say whether it is one."""
 
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM_LENGTH, _CHECKSUM_LENGTH = 32, 6
 _WHOLE = re.compile(r"(?:sk|pk)_(?:live_|test_)?[0-9A-Za-z]{38}")
+_WHOLE_INVITATION = re.compile(INVITATION + r"[0-9A-Za-z]{38}")
 _SHOWN_RANDOM = 6
 
 
@@ -33,9 +37,12 @@ def new(prefix: str) -> str:
 
 def is_whole(key: str) -> bool:
     """Whether the form and the checksum are right. Whether the key exists is another question."""
-    if not _WHOLE.fullmatch(key):
-        return False
-    return _checksum(key[:-_CHECKSUM_LENGTH]) == key[-_CHECKSUM_LENGTH:]
+    return _WHOLE.fullmatch(key) is not None and _is_checked(key)
+
+
+def is_whole_invitation(token: str) -> bool:
+    """The same of an invitation's token."""
+    return _WHOLE_INVITATION.fullmatch(token) is not None and _is_checked(token)
 
 
 def hash_of(key: str) -> str:
@@ -47,6 +54,10 @@ def shown(key: str) -> str:
     """The beginning, by which people recognise their key in a list."""
     prefix = key[: key.rindex("_") + 1]
     return key[: len(prefix) + _SHOWN_RANDOM]
+
+
+def _is_checked(text: str) -> bool:
+    return _checksum(text[:-_CHECKSUM_LENGTH]) == text[-_CHECKSUM_LENGTH:]
 
 
 def _checksum(text: str) -> str:

@@ -3,24 +3,36 @@
 What goes on to ApiKeyService is the hash and the first characters. Its answer names the hash of
 the key that the call was made with: of this one, and the key is shown; of another, and this request
 repeats an earlier one whose key is gone. So nothing behind the edge ever holds a key, and a repeat
-cannot show one.
+cannot show one. `revoke-leaked` is here because it is shown a key, which must not go on either.
 """
 
 from typing import cast
 
+from actors.audit_log.contract import Actor
 from chassis import key_text
+from chassis.identity import Caller
 from edge.local import VerifiedRequest
 from edge.responses import Response
-from gateways.auth.contract import ApiKeyResponse, ApiKeysCreateRequest, ApiKeysRotateRequest
+from gateways.auth.contract.api_keys import (
+    ApiKeyResponse,
+    ApiKeysCreateRequest,
+    ApiKeysRevokeLeakedRequest,
+    ApiKeysRevokeLeakedResponse,
+    ApiKeysRotateRequest,
+)
 from services.api_key import contract as api_key
 from services.api_key.contract import (
+    KEY_NOT_FOUND,
     CreateRequest,
     KeyRequest,
     KeyType,
     MadeKey,
     MadeKeyResponse,
+    RevokeRequest,
     RotateRequest,
+    objects,
 )
+from services.api_key.contract.objects import ReadRequest
 
 
 class ApiKeyMaker:
@@ -40,6 +52,7 @@ class ApiKeyMaker:
             CreateRequest(
                 tenant_id=request.caller.tenant_id,
                 created_by=request.caller.user_id,
+                by=Actor.of(request.caller),
                 settings=asked,
                 made=_made(key),
             ),
@@ -63,12 +76,49 @@ class ApiKeyMaker:
             RotateRequest(
                 tenant_id=tenant_id,
                 rotated_by=request.caller.user_id,
+                by=Actor.of(request.caller),
                 key_id=asked.key_id,
                 made=_made(key),
                 grace=asked.grace,
             ),
         )
         return _answer(made, key)
+
+    async def revoke_leaked(self, request: VerifiedRequest) -> Response:
+        """End a key of any organization by its own text: whoever holds it can do worse.
+
+        For a key that was found in a log or a repository. Within ten seconds it is refused
+        everywhere, and its organization sees who reported it.
+        """
+        asked = cast("ApiKeysRevokeLeakedRequest", request.message)
+        if not key_text.is_whole(asked.key):
+            raise KEY_NOT_FOUND.error()
+        digest = key_text.hash_of(asked.key)
+        known = (await request.ingress.call(objects.read, ReadRequest(), key=digest)).grant
+        if known is None:
+            raise KEY_NOT_FOUND.error()
+        revoked = await request.ingress.command(
+            api_key.revoke,
+            RevokeRequest(
+                tenant_id=known.tenant_id,
+                revoked_by=request.caller.user_id,
+                by=_finder(request.caller, known.tenant_id),
+                key_id=known.key_id,
+                leaked=True,
+            ),
+        )
+        shown = revoked.api_key
+        answer = ApiKeysRevokeLeakedResponse(
+            key_prefix=key_text.shown(asked.key), status=shown.status, revoked_at=shown.revoked_at
+        )
+        return Response(200, answer.to_json())
+
+
+def _finder(caller: Caller, tenant_id: str) -> Actor:
+    """Who found the key; of somebody from elsewhere the organization learns no more than the id."""
+    if caller.tenant_id == tenant_id:
+        return Actor.of(caller)
+    return Actor(user_id=caller.user_id, request_id=caller.request_id)
 
 
 def _new(kind: KeyType) -> str:

@@ -15,10 +15,12 @@ from chassis import logs
 from chassis.rpc import Effect, Rpc
 from chassis.sealing import Sealing
 from edge import body, drain, health, limits, reasons, scopes, streams
+from edge.batches import Batches
 from edge.cors import Cors
 from edge.credentials.sources import Credentials
 from edge.credentials.verified import Verified
 from edge.forward import Forwarder, HandlerCalls
+from edge.impersonations import Impersonations
 from edge.ingress import Ingress
 from edge.limits import ClientGoneError, Receive
 from edge.liveness import Liveness
@@ -67,7 +69,12 @@ class Edge:
         self._addresses = Addresses(settings.trusted_proxies)
         self._platform = PlatformCalls()
         self._credentials = Credentials(settings, self._routes.entries, self._platform)
-        self._usage = Usage(self._platform, settings.usage_seconds)
+        self._usage, self._impersonations = Usage(), Impersonations()
+        self._batches = Batches(
+            self._platform,
+            settings.usage_seconds,
+            (self._usage.batches, self._impersonations.batches),
+        )
         self._forwarder: Forwarder | None = None
         self._private: health.PrivateServer | None = None
         self._in_flight = 0
@@ -86,7 +93,7 @@ class Edge:
         ingress = Ingress(str(settings.restate_ingress_url), settings.unreachable_seconds, liveness)
         self._forwarder = Forwarder(ingress, Sealing(settings.secrets_keys))
         self._platform.ingress = ingress
-        self._usage.start()
+        self._batches.start()
         if settings.private_port is not None:
             self._private = health.PrivateServer(
                 settings.private_host, settings.private_port, self._dependencies(ingress)
@@ -101,7 +108,7 @@ class Edge:
                 await self._idle.wait()
         if self._private is not None:
             await self._private.stop()
-        await self._usage.stop()
+        await self._batches.stop()
         if self._shared is not None:
             await self._shared.close()
         await self._credentials.close()
@@ -158,7 +165,19 @@ class Edge:
             exchange.code = "CLIENT_GONE"
         finally:
             self._leave()
-            exchange.record(self._usage)
+            self._record(exchange)
+
+    def _record(self, exchange: "_Exchange") -> None:
+        exchange.record()
+        verified, entry = exchange.verified, exchange.entry
+        if verified is None or entry is None:
+            return
+        if verified.keeps_usage:
+            self._usage.count(verified, entry, failed=exchange.code != "OK")
+        if verified.caller.impersonator:
+            request = exchange.request
+            seen = verified.seen_from(self._addresses.of(request), request.user_agent)
+            self._impersonations.note(seen.caller, entry.name, exchange.code)
 
     def _enter(self) -> None:
         self._in_flight += 1
@@ -204,6 +223,8 @@ class Edge:
         exchange.verified = verified = await self._identify(request)
         scopes.check(verified, entry)
         exchange.headers = await self._rates.count(verified)
+        if entry.route.audited:
+            verified = verified.seen_from(self._addresses.of(request), request.user_agent)
         raw = await limits.read_body(receive, entry, self._settings.body_seconds)
         message = body.parse(entry, raw)
         forwarder = self._forwarder
@@ -307,7 +328,7 @@ class _Exchange:
         self.headers: Headers | tuple[()] = ()
         self.code = "OK"
 
-    def record(self, usage: Usage) -> None:
+    def record(self) -> None:
         """Count it, and write the line of a call that was let in.
 
         Refusals before that are only counted: a line each would let anyone fill the disk.
@@ -316,8 +337,6 @@ class _Exchange:
         REQUESTS.labels(route, self.code).inc()
         if self.verified is None or self.entry is None:
             return
-        if self.verified.keeps_usage:
-            usage.count(self.verified, self.entry, failed=self.code != "OK")
         seconds = time.perf_counter() - self.request.started
         SECONDS.labels(route).observe(seconds)
         caller = self.verified.caller

@@ -9,7 +9,7 @@ from edge.routes import Entry
 
 # What members lack (contract §3): everything named `manage`, and the administration of the
 # organisation, its members and its keys.
-_ADMINISTRATION = frozenset({"orgs:write", "keys:read", "keys:write"})
+_ADMINISTRATION = frozenset({"orgs:write", "audit:read", "keys:read", "keys:write"})
 
 
 def check(verified: Verified, entry: Entry) -> None:

@@ -1,16 +1,19 @@
-"""One example of each method, as OpenAPI shows it."""
+"""One example of each method, as OpenAPI shows it: keys here, organizations in `examples_orgs`."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chassis.rpc import Example, Rpc
-from gateways.auth import contract
-from gateways.auth.contract import (
+from gateways.auth import examples_orgs
+from gateways.auth.contract import api_keys as contract
+from gateways.auth.contract.api_keys import (
     ApiKeyRequest,
     ApiKeyResponse,
     ApiKeysCreateRequest,
     ApiKeysListRequest,
     ApiKeysListResponse,
+    ApiKeysRevokeLeakedRequest,
+    ApiKeysRevokeLeakedResponse,
     ApiKeysRotateRequest,
     ApiKeysUpdateRequest,
     ApiKeysUsageResponse,
@@ -84,4 +87,11 @@ EXAMPLES: dict[Rpc[Any, Any], Example] = {
             ]
         ),
     ),
+    contract.api_keys_revoke_leaked: Example(
+        ApiKeysRevokeLeakedRequest(key="sk_Ab3xY9...the whole key"),
+        ApiKeysRevokeLeakedResponse(
+            key_prefix="sk_Ab3xY9", status=KeyStatus.REVOKED, revoked_at=_MADE_AT
+        ),
+    ),
+    **examples_orgs.EXAMPLES,
 }

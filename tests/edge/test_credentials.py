@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from jwt.utils import base64url_encode
 
+from chassis import key_text
 from devstack.issuer import Issuer, serving
 from edge import reasons
 from errors import Reason
@@ -59,6 +60,19 @@ MALFORMED: dict[str, tuple[list[tuple[str, str | bytes]], Reason]] = {
     "unknown_key": ([("x-api-key", "sk_unknown")], reasons.CREDENTIALS_INVALID),
     "key_without_prefix": ([("x-api-key", "unknown")], reasons.CREDENTIALS_INVALID),
     "key_of_100_kb": ([("x-api-key", "sk_" + "a" * 100_000)], reasons.CREDENTIALS_INVALID),
+    "key_of_spaces": ([("x-api-key", "   ")], reasons.CREDENTIALS_INVALID),
+    "key_with_a_space_inside": ([("x-api-key", "sk_a b")], reasons.CREDENTIALS_INVALID),
+    "key_with_a_tab_inside": ([("x-api-key", "sk_a\tb")], reasons.CREDENTIALS_INVALID),
+    "key_in_quotes": ([("x-api-key", '"sk_a"')], reasons.CREDENTIALS_INVALID),
+    "key_in_upper_case": ([("x-api-key", "SK_A")], reasons.CREDENTIALS_INVALID),
+    "two_keys_in_one_header": ([("x-api-key", "sk_a, sk_b")], reasons.CREDENTIALS_INVALID),
+    "key_as_bearer": ([("authorization", "Bearer sk_a")], reasons.CREDENTIALS_INVALID),
+    "publishable_as_bearer": ([("authorization", "Bearer pk_a")], reasons.CREDENTIALS_INVALID),
+    "token_as_key": ([("x-api-key", "eyJhbGciOiJub25lIn0.e30.")], reasons.CREDENTIALS_INVALID),
+    "invitation_as_key": (
+        [("x-api-key", key_text.new(key_text.INVITATION))],
+        reasons.CREDENTIALS_INVALID,
+    ),
     "key_not_ascii": ([("x-api-key", "sk_ä".encode())], reasons.CREDENTIALS_INVALID),
     "key_not_utf8": ([("x-api-key", b"sk_\xff\xfe")], reasons.CREDENTIALS_INVALID),
     "publishable_alone": ([("x-api-key", "pk_x")], reasons.CREDENTIALS_INCOMPLETE),
@@ -79,6 +93,12 @@ MALFORMED: dict[str, tuple[list[tuple[str, str | bytes]], Reason]] = {
         reasons.CREDENTIALS_AMBIGUOUS,
     ),
     "basic": ([("authorization", "Basic dTpw")], reasons.CREDENTIALS_INVALID),
+    "bearer_alone": ([("authorization", "Bearer")], reasons.CREDENTIALS_INVALID),
+    "bearer_with_a_tab": ([("authorization", "Bearer\tabc")], reasons.CREDENTIALS_INVALID),
+    "bearer_twice_in_one_header": (
+        [("authorization", "Bearer a.b.c, Bearer d.e.f")],
+        reasons.CREDENTIALS_INVALID,
+    ),
     "bearer_without_token": ([("authorization", "Bearer ")], reasons.CREDENTIALS_INVALID),
     "bearer_with_two_tokens": ([("authorization", "Bearer a b")], reasons.CREDENTIALS_INVALID),
     "token_that_is_no_jwt": ([("authorization", "Bearer abc")], reasons.CREDENTIALS_INVALID),

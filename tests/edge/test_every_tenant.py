@@ -14,6 +14,7 @@ from app.edge_server import public_routes
 from app.generate.examples import EXAMPLES
 from chassis.rpc import Rpc
 from gateways.llm import contract as llm
+from tests.support.people import newcomer, with_members
 from tests.support.stack import API, RunningStack
 
 pytestmark = pytest.mark.anyio
@@ -40,8 +41,11 @@ def things() -> dict[str, str]:
 
 
 async def made(stack: RunningStack, things: dict[str, str]) -> dict[str, str]:
-    """A thread with a run, and a key, of the tenant `acme`."""
+    """A thread with a run, and a key, of the tenant `acme`; an organization with a member and an
+    invitation."""
     if not things:
+        owner, member = await with_members(stack, "owner", "member")
+        invited = await owner.call("orgs/invite-member", {"role": "member"})
         thread = f"private-{uuid.uuid4()}"
         await stack.call("llm/gateway/create-thread", {"conversationKey": thread})
         message = {"conversationKey": thread, "userMessage": {"content": "hello"}}
@@ -54,6 +58,8 @@ async def made(stack: RunningStack, things: dict[str, str]) -> dict[str, str]:
             "message_id": sent.body["messageId"],
             "branch_id": "main",
             "key_id": key.body["result"]["key_id"],
+            "user_id": member.user_id,
+            "invitation_id": invited.body["invitation"]["invitationId"],
         }
     return things
 
@@ -75,7 +81,9 @@ async def test_what_belongs_to_another_tenant_is_as_if_it_never_was(
     assert rpc.route is not None
     path = rpc.route.path.removeprefix(API)
     people_only = len(rpc.route.modes) == 1
-    token = await stack.token(tenant_id="globex", role="owner") if people_only else None
+    stranger = await newcomer(stack, "stranger")
+    await stranger.found()
+    token = stranger.token if people_only else None
     key = None if people_only else stack.carol
     never = {name: f"{value[:4]}{uuid.uuid4().hex}" for name, value in own.items()}
     same_id = {"x-request-id": "one-and-the-same"}
@@ -97,6 +105,9 @@ _CHANGING = {"date", "traceparent", "ratelimit-remaining", "ratelimit-reset"}
 
 
 def test_every_identifier_of_every_method_is_known() -> None:
-    known = {"conversation_key", "run_id", "message_id", "branch_id", "key_id"}
+    known = {
+        "conversation_key", "run_id", "message_id", "branch_id", "key_id", "user_id",
+        "invitation_id",
+    }  # fmt: skip
     assert {name for rpc in NAMING for name in identifiers(rpc)} <= known
     assert len(NAMING) > 10

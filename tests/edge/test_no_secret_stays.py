@@ -21,6 +21,7 @@ from chassis import key_text
 from chassis.rpc import Rpc
 from devstack.processes import wait_until
 from devstack.stack import NODE_PORT
+from tests.support.people import Person, newcomer
 from tests.support.stack import API, RunningStack, running_stack
 
 pytestmark = pytest.mark.anyio
@@ -91,6 +92,18 @@ async def keys(stack: RunningStack, planted: Planted, admin: str, **settings: An
     )
     planted.keys += [made["key"], rotated.body["result"]["key"]]
     return planted.keys[-1]
+
+
+async def invited(stack: RunningStack, planted: Planted) -> tuple[Person, str]:
+    """Somebody who owns an organization, and the token by which another joined it."""
+    owner, guest = await newcomer(stack, "owner"), await newcomer(stack, "guest")
+    await owner.found()
+    asked = {"email": guest.email, "role": "member"}
+    token = (await owner.call("orgs/invite-member", asked)).body["invitation"]["token"]
+    assert (await guest.call("orgs/accept-invitation", {"token": token})).status == 200
+    planted.keys.append(token)
+    planted.tokens += [owner.token, guest.token]
+    return owner, token
 
 
 async def call_everything(stack: RunningStack, headers: dict[str, str]) -> set[int]:
@@ -186,9 +199,12 @@ async def test_no_credential_is_found_anywhere_after_every_method_was_called_wit
     ):
         assert 200 in await call_everything(stack, headers)
     await be_refused(stack, planted, secret, admin)
+    owner, invitation = await invited(stack, planted)
     control = f"control{secrets.token_hex(8)}"
     named = {"conversationKey": "control", "name": control}
     assert (await stack.call("llm/gateway/create-thread", named, key=secret)).status == 200
+    pasted = await owner.call("api-keys/revoke-leaked", {"key": secret})
+    assert pasted.status == 200, pasted.body
     restate = stack.processes.restate
     # Usage is handed in a moment later, and is the last thing that is written.
     assert wait_until(
@@ -197,9 +213,10 @@ async def test_no_credential_is_found_anywhere_after_every_method_was_called_wit
     kept = everything(stack)
     for found in (control, *map(key_text.hash_of, (secret, publishable))):
         assert kept.count(found) >= 2, "in a table and in the data directory"
+    assert key_text.hash_of(invitation) in kept
     leaked = [needle for needle in planted.needles() if needle in kept]
     assert leaked == []
-    assert (len(planted.keys), len(planted.tokens), len(planted.others)) == (5, 2, 3)
+    assert (len(planted.keys), len(planted.tokens), len(planted.others)) == (6, 4, 3)
 
 
 def test_the_search_would_find_a_secret_in_any_of_its_forms() -> None:

@@ -6,6 +6,7 @@ import string
 import pytest
 
 from chassis import key_text
+from tests.support.repository import ROOT
 
 PREFIXES = ["sk_", "pk_", "sk_live_", "sk_test_", "pk_live_", "pk_test_"]
 ALPHABET = string.digits + string.ascii_letters
@@ -16,6 +17,43 @@ def test_a_new_key_is_whole_and_found_by_scanners(prefix: str) -> None:
     key = key_text.new(prefix)
     assert key_text.is_whole(key)
     assert re.findall(key_text.PATTERN, f'token="{key}";') == [key]
+
+
+def test_the_published_expression_is_the_one_that_is_tested() -> None:
+    assert f"\n{key_text.PATTERN}\n" in (ROOT / "docs" / "identity.md").read_text()
+
+
+def test_an_invitations_token_is_whole_found_by_scanners_and_no_key() -> None:
+    token = key_text.new(key_text.INVITATION)
+    assert key_text.is_whole_invitation(token)
+    assert re.findall(key_text.PATTERN, f"?token={token}&x=1") == [token]
+    assert not key_text.is_whole(token)
+    assert not key_text.is_whole_invitation(key_text.new("sk_"))
+    assert not key_text.is_whole_invitation(token[:-1] + ("0" if token[-1] != "0" else "1"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "sk_" + "a" * 37,
+        "sk_" + "a" * 39,
+        "xsk_" + "a" * 38,
+        "sk-" + "a" * 38,
+        "rk_" + "a" * 38,
+        "sk_beta_" + "a" * 38,
+        "sk_" + "a" * 37 + "-",
+        "invite_" + "a" * 37,
+        "SK_" + "a" * 38,
+    ],
+)
+def test_scanners_do_not_stop_at_what_has_not_the_form_of_a_key(text: str) -> None:
+    assert re.findall(key_text.PATTERN, f" {text} ") == []
+
+
+def test_the_form_alone_is_not_enough() -> None:
+    text = "sk_" + "a" * 38
+    assert re.findall(key_text.PATTERN, text) == [text]
+    assert not key_text.is_whole(text)
 
 
 def test_keys_have_at_least_160_random_bits_and_never_repeat() -> None:

@@ -2,11 +2,12 @@
 
 from restate import Context
 
+from actors.audit_log.contract import Actor
 from chassis.calls import call
 from chassis.identity import Caller
 from chassis.serve import implements
-from gateways.auth import contract
-from gateways.auth.contract import (
+from gateways.auth.contract import api_keys
+from gateways.auth.contract.api_keys import (
     ApiKeyRequest,
     ApiKeyResponse,
     ApiKeysListRequest,
@@ -23,10 +24,10 @@ from services.api_key.contract import (
 )
 
 
-class AuthGateway:
+class ApiKeys:
     """API keys, as clients manage them."""
 
-    @implements(contract.api_keys_list)
+    @implements(api_keys.api_keys_list)
     async def api_keys_list(self, ctx: Context, request: ApiKeysListRequest) -> ApiKeysListResponse:
         """List the organization's keys, newest first, with what they may do and when they were
         last used. The keys themselves cannot be read again."""
@@ -38,14 +39,14 @@ class AuthGateway:
         found = await call(ctx, api_key.list_keys, asked)
         return ApiKeysListResponse(api_keys=found.api_keys, next_page_token=found.next_page_token)
 
-    @implements(contract.api_keys_get)
+    @implements(api_keys.api_keys_get)
     async def api_keys_get(self, ctx: Context, request: ApiKeyRequest) -> ApiKeyResponse:
         """Read what a key may do and when it was last used."""
         asked = KeyRequest(tenant_id=_caller(ctx).tenant_id, key_id=request.key_id)
         found = await call(ctx, api_key.get, asked)
         return ApiKeyResponse(result=found.api_key)
 
-    @implements(contract.api_keys_update)
+    @implements(api_keys.api_keys_update)
     async def api_keys_update(self, ctx: Context, request: ApiKeysUpdateRequest) -> ApiKeyResponse:
         """Change a key: its name, permissions, limit, expiry, origins or OIDC settings.
 
@@ -53,12 +54,15 @@ class AuthGateway:
         """
         caller = _caller(ctx)
         asked = UpdateRequest(
-            tenant_id=caller.tenant_id, updated_by=caller.user_id, **dict(request)
+            tenant_id=caller.tenant_id,
+            updated_by=caller.user_id,
+            by=Actor.of(caller),
+            **dict(request),
         )
         changed = await call(ctx, api_key.update, asked)
         return ApiKeyResponse(result=changed.api_key)
 
-    @implements(contract.api_keys_revoke)
+    @implements(api_keys.api_keys_revoke)
     async def api_keys_revoke(self, ctx: Context, request: ApiKeyRequest) -> ApiKeyResponse:
         """End a key for good. Within ten seconds it is refused everywhere.
 
@@ -66,12 +70,15 @@ class AuthGateway:
         """
         caller = _caller(ctx)
         asked = RevokeRequest(
-            tenant_id=caller.tenant_id, revoked_by=caller.user_id, key_id=request.key_id
+            tenant_id=caller.tenant_id,
+            revoked_by=caller.user_id,
+            by=Actor.of(caller),
+            key_id=request.key_id,
         )
         revoked = await call(ctx, api_key.revoke, asked)
         return ApiKeyResponse(result=revoked.api_key)
 
-    @implements(contract.api_keys_usage)
+    @implements(api_keys.api_keys_usage)
     async def api_keys_usage(self, ctx: Context, request: ApiKeyRequest) -> ApiKeysUsageResponse:
         """Read how often a key was used, by day and family of methods.
 

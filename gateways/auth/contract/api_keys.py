@@ -1,7 +1,7 @@
 """`/api/v1/api-keys/`: the keys of the caller's organization.
 
-Only people manage keys: an API key never does. Answers are written with proto names, as the
-reference's examples show them.
+Only people manage keys: an API key never does, and ends none, itself included. Answers are written
+with proto names, as the reference's examples show them.
 """
 
 from datetime import timedelta
@@ -10,8 +10,14 @@ from pydantic import Field
 
 from chassis.message import Duration, Int32, Message, Timestamp
 from chassis.paging import PAGE_TOKEN_INVALID
-from chassis.retries import REQUEST
-from chassis.rpc import Component, Effect, Kind, Mode
+from chassis.rpc import Effect
+from gateways.auth.contract.component import (
+    KEYS_READ,
+    KEYS_WRITE,
+    LEAKS_WRITE,
+    PEOPLE,
+    component,
+)
 from services.api_key.contract import (
     KEY_NOT_ACTIVE,
     KEY_NOT_FOUND,
@@ -20,6 +26,7 @@ from services.api_key.contract import (
     ApiKey,
     DayUsage,
     KeySettings,
+    KeyStatus,
     Oidc,
     Origin,
     Permission,
@@ -84,16 +91,25 @@ class ApiKeysRotateRequest(Message):
     grace: Duration | None = Field(default=None, ge=timedelta(0), le=LONGEST_GRACE)
 
 
+class ApiKeysRevokeLeakedRequest(Message):
+    """A key that was found where it should not be, as a whole."""
+
+    key: str = Field(min_length=1, max_length=256)
+
+
+class ApiKeysRevokeLeakedResponse(Message, proto_names=True):
+    """The key is over. No more is said of it: the finder may be anybody."""
+
+    key_prefix: str = ""
+    status: KeyStatus = KeyStatus.KEY_STATUS_UNSPECIFIED
+    revoked_at: Timestamp | None = None
+
+
 class ApiKeysUsageResponse(Message, proto_names=True):
     """The last 92 days on which the key was used, newest first."""
 
     days: list[DayUsage] = Field(default_factory=list[DayUsage])
 
-
-component = Component(name="AuthGateway", kind=Kind.GATEWAY, retries=REQUEST, base="/api/v1/")
-
-PEOPLE = frozenset({Mode.FIREBASE})
-KEYS_READ, KEYS_WRITE = "keys:read", "keys:write"
 
 api_keys_create = component.public(
     "ApiKeysCreate",
@@ -103,6 +119,7 @@ api_keys_create = component.public(
     effect=Effect.COMMAND,
     errors=(TOO_MANY_KEYS,),
     modes=PEOPLE,
+    audited=True,
     served_by_edge=True,
 )
 api_keys_list = component.public(
@@ -131,6 +148,7 @@ api_keys_update = component.public(
     effect=Effect.COMMAND,
     errors=(KEY_NOT_FOUND, KEY_NOT_ACTIVE),
     modes=PEOPLE,
+    audited=True,
 )
 api_keys_revoke = component.public(
     "ApiKeysRevoke",
@@ -140,6 +158,7 @@ api_keys_revoke = component.public(
     effect=Effect.COMMAND,
     errors=(KEY_NOT_FOUND,),
     modes=PEOPLE,
+    audited=True,
 )
 api_keys_rotate = component.public(
     "ApiKeysRotate",
@@ -149,6 +168,7 @@ api_keys_rotate = component.public(
     effect=Effect.COMMAND,
     errors=(KEY_NOT_FOUND, KEY_NOT_ACTIVE),
     modes=PEOPLE,
+    audited=True,
     served_by_edge=True,
 )
 api_keys_usage = component.public(
@@ -159,4 +179,16 @@ api_keys_usage = component.public(
     effect=Effect.READ,
     errors=(KEY_NOT_FOUND,),
     modes=PEOPLE,
+)
+api_keys_revoke_leaked = component.public(
+    "ApiKeysRevokeLeaked",
+    ApiKeysRevokeLeakedRequest,
+    ApiKeysRevokeLeakedResponse,
+    scope=LEAKS_WRITE,
+    effect=Effect.COMMAND,
+    errors=(KEY_NOT_FOUND,),
+    modes=PEOPLE,
+    tenant_free=True,
+    served_by_edge=True,
+    audited=True,
 )

@@ -1,0 +1,1 @@
+"""The handlers: keys, and the organization with its members."""
