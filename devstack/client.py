@@ -33,14 +33,16 @@ class Event:
 
 
 class Client:
-    """Calls with one key. Close it, or use it as a context."""
+    """Calls with one key, or as a person with a token. Close it, or use it as a context."""
 
-    def __init__(self, base_url: str, key: str) -> None:
-        """`base_url`: without a path."""
+    def __init__(
+        self, base_url: str, key: str = "", *, token: str = "", base_path: str = API
+    ) -> None:
+        """`base_url`: without a path. `base_path`: below which the methods are."""
         self.base_url = base_url.rstrip("/")
         self._http = httpx.Client(
-            base_url=self.base_url + API,
-            headers={"x-api-key": key},
+            base_url=self.base_url + base_path,
+            headers={"authorization": f"Bearer {token}"} if token else {"x-api-key": key},
             timeout=_CALL_SECONDS,
             trust_env=False,
         )

@@ -14,6 +14,10 @@ _COMMANDS = {
     "explain": "devstack.cli.explain:explain",
     "threads": "devstack.cli.operate:threads_command",
     "runs": "devstack.cli.operate:runs_command",
+    "login": "devstack.cli.login:login",
+    "logout": "devstack.cli.login:logout",
+    "orgs": "devstack.cli.orgs:orgs",
+    "keys": "devstack.cli.keys:keys",
     "completion": "devstack.cli.completion:completion",
 }
 
