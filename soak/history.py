@@ -123,11 +123,13 @@ class History:
     """All that the report is made of.
 
     told: where findings are written as they come; a soak that is broken off has them, too.
+    ends_at: when the load ends; `break_off` makes that now.
     accepts, turns: when, and how many milliseconds it took.
     refusals: answers that asked to try again, by code; what clients saw of the trouble.
     """
 
     told: TextIO | None = None
+    ends_at: float = math.inf
     began: float = field(default_factory=time.monotonic)
     stories: list[Story] = field(default_factory=list[Story])
     marks: list[Mark] = field(default_factory=list[Mark])
@@ -140,6 +142,10 @@ class History:
     def now(self) -> float:
         """Seconds since the beginning."""
         return time.monotonic() - self.began
+
+    def break_off(self) -> None:
+        """Let the load end now; what is under way is waited for, audited and reported."""
+        self.ends_at = self.now()
 
     @contextmanager
     def marked(self, what: str, name: str) -> Generator[None]:

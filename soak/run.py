@@ -3,8 +3,9 @@
 import asyncio
 import json
 import shutil
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+import signal
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 
 import aiohttp
 
@@ -35,14 +36,19 @@ _FINISH_SECONDS = 240.0
 
 
 async def soak(options: Options) -> bool:
-    """Run the whole soak and write its report; whether every promise was kept."""
+    """Run the whole soak and write its report; whether every promise was kept.
+
+    SIGINT and SIGTERM end the load early; the report is of what there was.
+    """
     options.folder.mkdir(parents=True, exist_ok=True)
     stack = _stack(options)
     print(f"Starting; the report will be in {options.folder}")
     await asyncio.to_thread(stack.start)
     try:
         with (options.folder / "findings.log").open("w", encoding="utf-8") as told:
-            outcome = await _loaded(options, stack, History(told=told))
+            history = History(told=told, ends_at=options.seconds)
+            with _broken_off_by_signals(history):
+                outcome = await _loaded(options, stack, history)
     finally:
         await asyncio.to_thread(stack.stop)
     outcome.log_lines = {name: _errors_of(options, name) for name in (EDGE, HANDLERS)}
@@ -85,6 +91,18 @@ async def _loaded(options: Options, stack: Stack, history: History) -> Outcome:
         await audit.everything()
         await asyncio.to_thread(audit.nothing_is_left, stack.restate)
     return Outcome(history, curves, audit, ended)
+
+
+@contextmanager
+def _broken_off_by_signals(history: History) -> Generator[None]:
+    loop, numbers = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
+        loop.add_signal_handler(number, history.break_off)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
 
 
 @asynccontextmanager

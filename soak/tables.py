@@ -78,7 +78,7 @@ def _summary(options: Options, outcome: Outcome) -> Table:
     did = Counter(mark.what for mark in history.marks)
     killed = Counter(n for m in history.marks if m.what == "kill" for n in m.name.split("+"))
     rows = [
-        ("load", f"{options.minutes:g} min at {options.rate:g} turns/s"),
+        ("load", f"{_lasted(options, history)} at {options.rate:g} turns/s"),
         ("messages accepted", f"{accepted:,}"),
         ("threads", f"{len(history.stories):,}; the longest has {longest:,} messages of users"),
         ("accepted after", _times(history.accepts)),
@@ -98,6 +98,12 @@ def _summary(options: Options, outcome: Outcome) -> Table:
         told = f"{outcome.generated.calls:,}, {verdict}: {outcome.generated.text}"
         rows.append(("generated calls", told))
     return [("", ""), *rows]
+
+
+def _lasted(options: Options, history: History) -> str:
+    if history.ends_at < options.seconds:
+        return f"{history.ends_at / 60:.1f} of {options.minutes:g} min, broken off,"
+    return f"{options.minutes:g} min"
 
 
 def _promises(history: History) -> Table:

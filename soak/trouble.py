@@ -45,7 +45,7 @@ class Trouble:
         """Each as often as the others, in the stormy parts of the soak."""
         gap = min(_LONGEST_GAP_SECONDS, self._options.seconds / 25)
         await asyncio.sleep(gap)
-        while (now := self._history.now()) < self._options.seconds - gap:
+        while (now := self._history.now()) < self._history.ends_at - gap:
             if self._options.stormy(now):
                 if not self._round:
                     self._round = random.sample(VICTIMS, len(VICTIMS))
@@ -55,12 +55,11 @@ class Trouble:
     async def spoil_the_vendor(self) -> None:
         """One fault after the other, with times in which all is well."""
         longest = min(_LONGEST_FAULT_SECONDS, self._options.seconds / 40)
-        end = self._options.seconds - 3 * longest
         async with aiohttp.ClientSession() as http:
             while True:
                 for name in random.sample(list(FAULTS), len(FAULTS)):
                     await asyncio.sleep(random.uniform(longest, longest * 5))
-                    if self._history.now() > end:
+                    if self._history.now() > self._history.ends_at - 3 * longest:
                         return
                     await self._spoil(http, name, random.uniform(longest / 4, longest))
 

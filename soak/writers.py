@@ -43,7 +43,7 @@ class Load:
         for _ in range(self._options.long_threads):
             self._spawn(self._open(writers=3, wanted=10**9))
         due = self._history.now()
-        while (now := self._history.now()) < self._options.seconds:
+        while (now := self._history.now()) < self._history.ends_at:
             self._short = [story for story in self._short if not story.closed]
             opening = self._history.counts["threads being created"]
             if len(self._short) + opening < self._options.threads:
