@@ -40,14 +40,14 @@ class LiveText:
         self.news = 0
 
     def see(self, event: Event) -> None:
-        """An event that ends a run's text makes late deltas of it void."""
+        """An event that ends a text makes late deltas of it void."""
         if event.type in _ENDS_TEXT:
             self._positions.pop(event.run_id, None)
-            self._ended.add(event.run_id)
+            self._ended.add(_ended_by(event))
 
     def has_gap_before(self, delta: dict[str, Any]) -> bool:
         """Whether text is missing between what the reader has and this delta."""
-        if delta["runId"] in self._ended:
+        if self._is_over(delta):
             return False
         at = self._positions.get(delta["runId"], _Position())
         return delta["attempt"] >= at.attempt and delta["offset"] > self._known(at, delta)
@@ -64,7 +64,7 @@ class LiveText:
     def join(self, delta: dict[str, Any]) -> dict[str, Any] | None:
         """The part of a delta that is new to the reader; None when nothing is, or text is
         missing before it."""
-        if delta["runId"] in self._ended or self.has_gap_before(delta):
+        if self._is_over(delta) or self.has_gap_before(delta):
             return None
         at = self._positions.setdefault(delta["runId"], _Position())
         if delta["attempt"] < at.attempt:
@@ -76,6 +76,9 @@ class LiveText:
         at.attempt, at.offset = delta["attempt"], known + len(fresh)
         self._asked_for = None
         return {**delta, "offset": known, "text": fresh}
+
+    def _is_over(self, delta: dict[str, Any]) -> bool:
+        return not self._ended.isdisjoint((delta["runId"], delta.get("messageId")))
 
     def _known(self, at: _Position, delta: dict[str, Any]) -> int:
         return at.offset if delta["attempt"] == at.attempt else 0
@@ -104,8 +107,8 @@ class SoFar:
     def partial(self, events: list[Event]) -> Partial | None:
         """The answer so far, unless these events end it."""
         text = self._text
-        ended = {event.run_id for event in events if event.type in _ENDS_TEXT}
-        if text is None or text["runId"] in ended:
+        ended = {_ended_by(event) for event in events if event.type in _ENDS_TEXT}
+        if text is None or not ended.isdisjoint((text["runId"], text.get("messageId"))):
             return None
         return Partial(
             run_id=text["runId"],
@@ -114,3 +117,8 @@ class SoFar:
             offset=len(text["text"]),
             text=text["text"],
         )
+
+
+def _ended_by(event: Event) -> str:
+    """A message ends its own text; after it the run may say more, when it has called its tools."""
+    return event.message_id if event.type == MESSAGE_COMPLETED else event.run_id

@@ -19,8 +19,12 @@ pieces = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 12)), max_size=40
 def delta(text: str, offset: int, attempt: int = 1, run: str = RUN) -> dict[str, Any]:
     """Live text as the bus brings it."""
     return {
-        "runId": run, "messageId": "msg_1", "attempt": attempt, "offset": offset, "text": text,
-    }  # fmt: skip
+        "runId": run,
+        "messageId": "msg_1" if run == RUN else f"msg_of_{run}",
+        "attempt": attempt,
+        "offset": offset,
+        "text": text,
+    }
 
 
 def shown(fresh: list[dict[str, Any]]) -> dict[int, str]:
@@ -97,7 +101,7 @@ def test_the_end_of_a_run_ends_its_text_and_no_others() -> None:
     for kind in ("message.completed", "run.completed", "run.failed", "run.cancelled"):
         joining = LiveText()
         joining.join(delta("half", 0))
-        joining.see(Event(type=kind, run_id=RUN))
+        joining.see(Event(type=kind, run_id=RUN, message_id="msg_1"))
         late = delta("half and more", 0)
         assert joining.join(late) is None
         assert not joining.has_gap_before(delta("far", 99))
@@ -108,7 +112,7 @@ def test_other_events_end_nothing() -> None:
     joining = LiveText()
     joining.join(delta("one ", 0))
     for kind in ("message.created", "run.started", "run.retrying"):
-        joining.see(Event(type=kind, run_id=RUN))
+        joining.see(Event(type=kind, run_id=RUN, message_id="msg_1"))
     joined = joining.join(delta("two", 4))
     assert joined is not None
     assert joined["text"] == "two"
@@ -131,3 +135,19 @@ def test_missing_text_is_asked_for_once_until_it_came() -> None:
     assert joined is not None
     assert (joined["offset"], joined["text"]) == (2, "cdef")
     assert joining.asks_for_text_before(delta("x", 9))
+
+
+def test_what_a_run_says_after_its_tools_is_live_again() -> None:
+    joining, so_far = LiveText(), SoFar()
+    asked = Event(type="message.completed", run_id=RUN, message_id="msg_1")
+    for piece in (delta("Let me see.", 0), delta("Done", 0, attempt=2) | {"messageId": "msg_2"}):
+        so_far.hear((DELTA, piece))
+    joining.join(delta("Let me see.", 0))
+    joining.see(asked)
+    assert joining.join(delta("Let me see. And", 0)) is None
+    after = joining.join(delta("Done", 0, attempt=2) | {"messageId": "msg_2"})
+    assert after is not None
+    assert after["text"] == "Done"
+    partial = so_far.partial([asked])
+    assert partial is not None
+    assert (partial.message_id, partial.text) == ("msg_2", "Done")
