@@ -32,6 +32,21 @@ class Anew:
 
 
 @dataclass(frozen=True)
+class ToolUsed:
+    """A call of a tool, asked for (`requested`) or ended (`completed`), as the event tells it."""
+
+    what: str
+    call: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ApprovalNeeded:
+    """A call waits for the person's word."""
+
+    approval: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Lost:
     """The connection is gone and is opened again. Told once until something comes."""
 
@@ -44,7 +59,7 @@ class Settled:
     event: dict[str, Any]
 
 
-Update = Said | Anew | Lost | Settled
+Update = Said | Anew | ToolUsed | ApprovalNeeded | Lost | Settled
 
 
 class Follower:
@@ -95,7 +110,11 @@ class Follower:
             if body.get("attempt", 0) > self._attempt:
                 yield from self._start_anew(body["attempt"])
         elif event.type == "message.completed":
-            yield from self._complete(body.get("message", {}).get("content", ""))
+            yield from self._complete(body.get("message", {}))
+        elif event.type in ("tool.requested", "tool.completed"):
+            yield ToolUsed(event.type.removeprefix("tool."), body.get("toolCall", {}))
+        elif event.type == "tool.approval_required":
+            yield ApprovalNeeded(body.get("approval", {}))
         elif event.type in _SETTLED:
             yield Settled(event.type.removeprefix("run."), body)
 
@@ -115,12 +134,16 @@ class Follower:
             self.text = ""
             yield Anew(self._attempt)
 
-    def _complete(self, content: str) -> Iterator[Update]:
+    def _complete(self, message: dict[str, Any]) -> Iterator[Update]:
+        content = message.get("content", "")
         if not content.startswith(self.text):
             yield from self._start_anew(self._attempt)
         rest, self.text = content[len(self.text) :], content
         if rest:
             yield Said(rest)
+        if message.get("toolCalls"):
+            # What the model says after its tools is the next attempt, and nothing is void.
+            self.text = ""
 
 
 def follow(follower: Follower, on_update: Callable[[Update], None]) -> Settled:

@@ -5,10 +5,11 @@ leaves. When something on the way dies, the chat waits, connects again after the
 and goes on. What was said before is shown at the start, and is in reach with the arrow keys.
 """
 
+import json
 import readline
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -16,7 +17,7 @@ from devstack.cli.connection import Connection, connected, require_key
 from devstack.cli.output import FAILED, INTERRUPTED, RefusedError, UnreachableError, printable
 from devstack.cli.screen import JsonScreen, Screen
 from devstack.client import AwayError, Client
-from devstack.follower import Follower, Settled, follow
+from devstack.follower import ApprovalNeeded, Follower, Settled, Update, follow
 from errors import RpcError
 
 _SHOWN = 10
@@ -33,6 +34,10 @@ class _LeaveError(Exception):
 @click.argument("thread", default="chat")
 @click.option("--message", "-m", help="Send this, show the answer and end.")
 @click.option("--model", default="", help="Ask this model (list-models names them).")
+@click.option(
+    "--tool", "tools", multiple=True, help="Let the model call it: SERVER/TOOL, SERVER, *."
+)
+@click.option("--approve/--deny", "word", default=None, help="Decide on every call that waits.")
 @click.option("--json", "as_json", is_flag=True, help="Write a line of JSON for each happening.")
 @click.pass_context
 @connected
@@ -42,16 +47,19 @@ def chat(
     thread: str,
     message: str | None,
     model: str,
+    tools: tuple[str, ...],
+    word: bool | None,
     as_json: bool,
 ) -> None:
     """Talk in a THREAD, which is made if there is none of that name.
 
     Ctrl-C stops the answer, a second Ctrl-C leaves. When a part of the platform dies, the chat
-    goes on by itself as soon as it is back.
+    goes on by itself as soon as it is back. A call of a tool that needs approval is shown with its
+    arguments: `y` approves, `n` denies, and other arguments as JSON are used instead.
     """
     screen = JsonScreen() if as_json else Screen()
     with Client(connection.base_url, require_key(connection).key) as client:
-        talk = Chat(client, screen, thread, model)
+        talk = Chat(client, screen, thread, model, tools, word)
         try:
             talk.open(show=message is None)
             lines = iter([message]) if message is not None else _lines(screen)
@@ -71,8 +79,19 @@ def chat(
 class Chat:
     """One conversation."""
 
-    def __init__(self, client: Client, screen: Screen, thread: str, model: str) -> None:
+    def __init__(
+        self,
+        client: Client,
+        screen: Screen,
+        thread: str,
+        model: str,
+        tools: tuple[str, ...] = (),
+        word: bool | None = None,
+    ) -> None:
+        """word: approves or denies every call that waits; None asks the person."""
         self.failed = False
+        self._tools = tools
+        self._word = word
         self._client = client
         self._screen = screen
         self._thread = thread
@@ -91,6 +110,10 @@ class Chat:
         self._after = state.get("lastSequence", 0)
         if show:
             self._show(state.get("messages", []))
+        if self._tools:
+            self._allow()
+        for approval in state.get("pendingApprovals", []):
+            self._decide(approval)
         if run := state.get("activeRunId"):
             self._follow(run)
 
@@ -121,11 +144,41 @@ class Chat:
         # text all the same.
         follower = Follower(self._client, self._thread, run, self._after)
         try:
-            settled = follow(follower, self._screen.update)
+            settled = follow(follower, self._update)
         except KeyboardInterrupt:
             settled = self._stop(follower, run)
         self._after = follower.after
         self._tell_end(settled)
+
+    def _update(self, update: Update) -> None:
+        self._screen.update(update)
+        if isinstance(update, ApprovalNeeded):
+            self._decide(update.approval)
+
+    def _decide(self, approval: dict[str, Any]) -> None:
+        """Say the person's word on a call; what is no word leaves it waiting."""
+        said = self._screen.ask(approval) if self._word is None else "ny"[self._word]
+        edited = _object_in(said)
+        if said not in ("y", "n") and edited is None:
+            return
+        more: dict[str, Any] = {"arguments": edited} if edited is not None else {}
+        try:
+            self._client.patiently(
+                "resolve-tool-approval",
+                conversationKey=self._thread,
+                approvalId=approval.get("approvalId", ""),
+                decision="DENY" if said == "n" else "APPROVE",
+                **more,
+            )
+        except RpcError as error:
+            self._screen.note(f"{error.message} ({error.reason})")
+
+    def _allow(self) -> None:
+        self._client.patiently(
+            "update-settings",
+            conversationKey=self._thread,
+            settings={"tools": {"allowed": list(self._tools)}},
+        )
 
     def _stop(self, follower: Follower, run: str) -> Settled:
         """Stop the run and wait for its end; another Ctrl-C leaves."""
@@ -167,6 +220,14 @@ class Chat:
         self._client.patiently(
             "create-thread", conversationKey=self._thread, generationConfig=config
         )
+
+
+def _object_in(text: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else None
 
 
 def _remember(lines: list[str]) -> None:

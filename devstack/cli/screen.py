@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from devstack.cli.output import colour, printable
-from devstack.follower import Anew, Lost, Said, Settled, Update
+from devstack.follower import Anew, ApprovalNeeded, Lost, Said, Settled, ToolUsed, Update
 
 
 class Screen:
@@ -47,8 +47,33 @@ class Screen:
                 self.note("the answer starts anew: its process was gone")
             case Lost():
                 self.note("the connection is gone; waiting for it to come back")
+            case ToolUsed():
+                self._tool(update)
+            case ApprovalNeeded():
+                self._end_line()
             case Settled():
                 self._end_line()
+
+    def ask(self, approval: dict[str, Any]) -> str:
+        """The person's word on a call that waits: `y`, `n`, or arguments as JSON; empty for none.
+
+        Without a terminal nobody is asked, and the call waits for another client.
+        """
+        call = f"{approval.get('serverName')}/{approval.get('toolName')}"
+        arguments = json.dumps(approval.get("arguments", {}), ensure_ascii=False)
+        self.note(f"the model wants to call {printable(call)} {printable(arguments)}")
+        if not sys.stdin.isatty():
+            self.note(f"nobody is here to approve it before {approval.get('deadline', '')}")
+            return ""
+        return input("      approve? [y/n or other arguments as JSON] ").strip()
+
+    def _tool(self, update: ToolUsed) -> None:
+        call = update.call
+        name = printable(f"{call.get('serverName', '')}/{call.get('toolName', '')}")
+        if update.what == "requested":
+            self.note(f"calls {name}")
+        else:
+            self.note(f"{name}: {str(call.get('status', '')).lower()}")
 
     def _end_line(self) -> None:
         if self._open:
@@ -76,8 +101,16 @@ class JsonScreen(Screen):
                 self._write("anew", attempt=update.attempt)
             case Lost():
                 self._write("lost")
+            case ToolUsed():
+                self._write(f"tool {update.what}", call=update.call)
+            case ApprovalNeeded():
+                self._write("approval", approval=update.approval)
             case Settled():
                 self._write(update.status, event=update.event)
+
+    def ask(self, approval: dict[str, Any]) -> str:
+        """Programs answer with --approve or --deny."""
+        return ""
 
     def _write(self, what: str, **fields: Any) -> None:
         click.echo(json.dumps({"type": what, **fields}, ensure_ascii=False))

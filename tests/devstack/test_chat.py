@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from devstack.openrouter.messages import Answer, Rule
+from devstack.openrouter.messages import Answer, Rule, ToolCall
 from tests.support.dev import Dev, yocaso
 from tests.support.terminal import CTRL_C, CTRL_D, Terminal
 
@@ -18,9 +18,9 @@ PROMPT = "you   "
 
 
 @contextmanager
-def chatting(dev: Dev, thread: str) -> Generator[Terminal]:
+def chatting(dev: Dev, thread: str, *options: str) -> Generator[Terminal]:
     """A chat that waits for the first line."""
-    with Terminal("chat", "--data", str(dev.data), thread) as terminal:
+    with Terminal("chat", "--data", str(dev.data), *options, thread) as terminal:
         terminal.wait_for(f"thread {thread}")
         terminal.wait_for(PROMPT)
         yield terminal
@@ -159,3 +159,45 @@ def test_without_a_stack_it_is_said_how_to_start_one(command: str, tmp_path: Any
     done = yocaso(command, "--data", str(tmp_path))
     assert done.returncode == 3
     assert "yocaso dev" in done.stderr
+
+
+def noting(dev: Dev, question: str, text: str) -> None:
+    """Let the model ask for a line in the toolbox's notebook."""
+    url = f"{dev.description['local_cloud_url']}/toolbox/mcp"
+    dev.call("mcp-register-server", serverName="toolbox", url=url)
+    call = ToolCall(name="toolbox__note", arguments=json.dumps({"text": text}))
+    script(dev, question, Answer(tool_calls=[call]), Answer(text="That is all."))
+
+
+def test_a_call_that_needs_approval_waits_for_the_persons_word(dev: Dev) -> None:
+    noting(dev, "write it", "a line")
+    with chatting(dev, "approved", "--tool", "toolbox") as terminal:
+        terminal.say("write it")
+        terminal.wait_for("a line")
+        terminal.wait_for("approve?")
+        terminal.say("y")
+        terminal.wait_for("toolbox/note: succeeded")
+        terminal.wait_for("That is all.")
+        assert "anew" not in terminal.shown
+
+
+def test_a_call_is_made_with_the_arguments_that_the_person_typed(dev: Dev) -> None:
+    noting(dev, "mend it", "a line")
+    with chatting(dev, "mended", "--tool", "*") as terminal:
+        terminal.say("mend it")
+        terminal.wait_for("approve?")
+        terminal.say('{"text": "a better line"}')
+        terminal.wait_for("That is all.")
+    messages = dev.call("conversation-state", conversationKey="mended")["messages"]
+    (tool,) = [message for message in messages if message["role"] == "tool"]
+    assert tool["toolCall"]["arguments"] == {"text": "a better line"}
+
+
+def test_a_program_decides_by_an_option(dev: Dev) -> None:
+    noting(dev, "deny it", "a line")
+    options = ["chat", "--data", str(dev.data), "--tool", "*", "--deny", "--json"]
+    done = yocaso(*options, "denied", "-m", "deny it")
+    assert done.returncode == 0
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    ended = [line["call"]["status"] for line in told if line["type"] == "tool completed"]
+    assert ended == ["DENIED"]

@@ -125,3 +125,27 @@ def test_an_error_event_that_is_final_ends_the_following() -> None:
     error = {"code": "NOT_FOUND", "message": "m", "isTerminal": True, "details": {"reason": "a.b"}}
     with pytest.raises(RpcError):
         heard(Streams([Event("error", 0, {"error": error})]))
+
+
+def test_what_is_said_after_tools_is_no_new_start() -> None:
+    asked = {"content": "Let me see.", "toolCalls": [{"callId": "1"}]}
+    call = {"callId": "1", "status": "SUCCEEDED"}
+    streams = Streams(
+        [
+            delta(0, "Let me see."),
+            fact("message.completed", 4, message=asked),
+            fact("tool.requested", 5, toolCall={"callId": "1"}),
+            fact("tool.approval_required", 6, approval={"approvalId": "a"}),
+            fact("tool.completed", 7, toolCall=call),
+            delta(0, "Done.", attempt=2),
+            completed(8, "Done."),
+            fact("run.completed", 9),
+        ]
+    )
+    assert words(heard(streams)) == [
+        "Let me see.",
+        "TOOLUSED",
+        "APPROVALNEEDED",
+        "TOOLUSED",
+        "Done.",
+    ]
