@@ -16,7 +16,7 @@ NODE_STAMP := $(NODE_TOOLS)/.ready-$(shell cat package.json package-lock.json | 
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --no-emit-index-url --custom-compile-command "make lock"
 
-.PHONY: help setup up local-model openfga test soak generate check fmt demo bench compare image-test lock clean
+.PHONY: help setup up local-model openfga test soak soak-tools generate check fmt demo bench compare image-test lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -26,6 +26,7 @@ help:
 	@echo "make test    every test, with the real Restate server"
 	@echo "make generate  write openapi.json, KrakenD's file and the pages made from contracts"
 	@echo "make soak    an hour of load while processes die and the vendor fails (SOAK='--minutes 5')"
+	@echo "make soak-tools  200 turns with tools and approvals while processes are killed"
 	@echo "make check   format, lint, types, import rules"
 	@echo "make bench   measure what the platform costs and write docs/benchmarks.md (needs wrk)"
 	@echo "make compare A=main B=HEAD  two commits in interleaved rounds (BENCH='--rounds 9')"
@@ -62,6 +63,9 @@ test: setup openfga
 soak: setup
 	$(BIN)/python -m soak $(SOAK)
 	$(BIN)/python -m pytest tests/durable/test_many_writers.py --messages 5000
+
+soak-tools: setup
+	YOCASO_TOOL_TURNS=200 $(BIN)/python -m pytest tests/durable/test_tool_killing.py
 
 generate: setup
 	@$(BIN)/python -m app generate

@@ -10,6 +10,7 @@ from bench.identity import IDENTITY as WHO_IS_CALLING
 from bench.live import live
 from bench.load import Load, closed_loop, cpu_seconds, wrk
 from bench.platform import ALICE, EDGE, FEW, IDENTITY, MANY, Platform
+from bench.tools import tools
 from devstack.keys import SecretKey
 
 NOOP: dict[str, object] = {"name": "x", "amount": 1, "tags": []}
@@ -224,5 +225,6 @@ ROUND: tuple[Measure, ...] = (
     history,
     lists,
     live,
+    tools,
     *WHO_IS_CALLING,
 )

@@ -1,27 +1,30 @@
 """A model that costs next to nothing to ask: `python -m bench.model --port N`.
 
 `stub/instant` answers at once, in one piece; `stub/ten-seconds` streams a hundred tokens over ten
-seconds. The time of the first chunk and of the client's going are kept for `/times`, by the text
-of the last user message.
+seconds; `stub/tools-1` and `stub/tools-16` want so many calls of the toolbox, which stands beside
+the model at `/toolbox/mcp`, before they answer like the first. The time of the first chunk and of
+the client's going are kept for `/times`, by the text of the last user message.
 """
 
 import argparse
 import asyncio
+import itertools
 import json
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.server import Server
 
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+from devstack.exchange import Receive, Scope, Send
+from devstack.toolbox.app import Toolbox
 
 TEXT = "It takes no time at all to say this, which is the point of it."
 TOKENS = 100
 TOKEN_SECONDS = 0.1
 
+_numbers = itertools.count()
+_toolbox = Toolbox()
 _times: dict[str, dict[str, float]] = {}
 
 
@@ -44,6 +47,8 @@ _END = (
     + b"data: [DONE]\n\n"
 )
 _INSTANT = _delta(TEXT) + _END
+_CALL = {"name": "toolbox__add", "arguments": '{"a": 1, "b": 2}'}
+_TOOLS = {f"stub/tools-{count}": count for count in (1, 16)}
 _WHOLE = json.dumps(
     {
         "id": "gen-0",
@@ -55,13 +60,15 @@ _WHOLE = json.dumps(
     }
 ).encode()
 _MODELS = json.dumps(
-    {"data": [{"id": name, "name": name} for name in ("stub/instant", "stub/ten-seconds")]}
+    {"data": [{"id": name, "name": name} for name in ("stub/instant", "stub/ten-seconds", *_TOOLS)]}
 ).encode()
 
 
-async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
     """ASGI."""
-    if scope["path"].endswith("/models"):
+    if scope["path"].startswith("/toolbox/"):
+        await _toolbox({**scope, "root_path": "/toolbox"}, receive, send)
+    elif scope["path"].endswith("/models"):
         await _whole(send, _MODELS)
     elif scope["path"] == "/times":
         await _whole(send, json.dumps(_times).encode())
@@ -84,8 +91,20 @@ async def _chat(receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     if asked["model"] == "stub/ten-seconds":
         await _slowly(asked["messages"][-1]["content"], receive, send)
+    elif asked["model"] in _TOOLS and asked["messages"][-1]["role"] == "user":
+        await send({"type": "http.response.body", "body": _asking(_TOOLS[asked["model"]])})
     else:
         await send({"type": "http.response.body", "body": _INSTANT})
+
+
+def _asking(count: int) -> bytes:
+    """An answer that wants so many calls. Their ids are new each time, as a thread needs them."""
+    calls = [
+        {"index": number, "id": f"call_{next(_numbers)}", "type": "function", "function": _CALL}
+        for number in range(count)
+    ]
+    choice = {"index": 0, "delta": {"tool_calls": calls}, "finish_reason": "tool_calls"}
+    return _event(id="gen-0", model="stub", choices=[choice]) + _END
 
 
 async def _slowly(name: str, receive: Receive, send: Send) -> None:

@@ -12,11 +12,11 @@ import aiohttp
 
 from bench.load import LoadError
 from devstack.issuer import Issuer, serving
-from devstack.keys import SecretKey
+from devstack.keys import MEMBER_SCOPES, SecretKey
 from devstack.stack import EDGE, HANDLERS, RESTATE, Stack, StackOptions
 from services.openfga.client import OpenFgaStore
 
-ALICE = SecretKey(tenant_id="bench", user_id="alice")
+ALICE = SecretKey(tenant_id="bench", user_id="alice", scopes=(*MEMBER_SCOPES, "mcp:manage"))
 FEW = SecretKey(tenant_id="bench", user_id="few")
 MANY = SecretKey(tenant_id="bench", user_id="many")
 IDENTITY = {
@@ -69,10 +69,12 @@ class Platform:
         async with self._http.get(f"{self.model_url}/times") as answer:
             return await answer.json()
 
-    async def thread(self, key: str, model: str = "stub/instant") -> str:
-        """Create a thread and return its key."""
-        config = {"model": model}
-        await self.call("create-thread", {"conversation_key": key, "generation_config": config})
+    async def thread(self, key: str, model: str = "stub/instant", *, tools: bool = False) -> str:
+        """Create a thread, whose model may call the toolbox's tools, and return its key."""
+        body: dict[str, Any] = {"conversation_key": key, "generation_config": {"model": model}}
+        if tools:
+            body["settings"] = {"tools": {"allowed": ["toolbox"]}}
+        await self.call("create-thread", body)
         return key
 
     async def send(self, key: str, text: str = "hello") -> dict[str, Any]:

@@ -99,6 +99,18 @@ ROWS = (
         for name, figure in (("turn", "turn"), ("acceptance", "accept"), ("newest page", "page"))
     ),
     Row(
+        "turn p50 with one call of a tool against one without",
+        _over("tools.turn.p50.1", "tools.turn.p50.0"),
+        4,
+        at_least=False,
+    ),
+    Row(
+        "turn p50 with 16 calls side by side against one call",
+        _over("tools.turn.p50.16", "tools.turn.p50.1"),
+        6,
+        at_least=False,
+    ),
+    Row(
         "newest page of 10,000 threads against 10",
         _over("list.p50.long", "list.p50.short"),
         1.5,
