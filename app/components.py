@@ -16,6 +16,7 @@ from actors.conversation.handlers.reads import Reads
 from actors.conversation.handlers.reports import Reports
 from actors.conversation.handlers.runs import Runs
 from actors.conversation.handlers.threads import Threads
+from actors.conversation.handlers.tools import Tools
 from actors.conversation.lifecycle import Lifecycle
 from actors.conversation.starting import Starting
 from actors.conversation_manager import contract as conversation_manager
@@ -105,7 +106,10 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
     registry = Registry(
         [
             *gateways,
-            Registered.of(generation.component, Generation(streams, broadcast, config.generation)),
+            Registered.of(
+                generation.component,
+                Generation(streams, broadcast, config.generation, tools.calls),
+            ),
             _conversation(config, broadcast, Accepting(catalogue, streams)),
             Registered.of(conversation_manager.component, ConversationManager()),
             Registered.of(openrouter.component, OpenRouter(catalogue)),
@@ -142,6 +146,7 @@ def _conversation(config: HandlersConfig, hints: Broadcast, accepting: Accepting
         Forks(lifecycle),
         Endings(lifecycle),
         Reports(lifecycle),
+        Tools(config.conversation, lifecycle),
         Reads(),
     )
 

@@ -17,13 +17,15 @@ State (lazy, because the history of a thread has no bound):
 - `message:<message id>`: where a message stands in the log;
 - `offshoot:<number>` (a branch), `piece:<number>`, `tip:<branch>`: the ways that the thread went
   (path.py); the newest piece of the active branch is in the head;
+- `tool_approval:<approval id>`: a call of a tool that a person decides, or decided;
+- `tool_result:<result id>`: the whole of a tool's result, where the model reads less of it;
 - `sent:<client message id>`: what a client's own message id was used for.
 
 Called by: LLMGateway; GenerationWorkflow (BeginRun awaited, reports one-way); the edge
 (ReadEvents).
 
-Calls: nobody. Sends one-way to GenerationWorkflow (start and stop a run),
-ConversationManagerActor (activity) and itself (CheckRun, the watchdog of runs).
+Calls: nobody. Sends one-way to GenerationWorkflow (start and stop a run, hand on a decision),
+ConversationManagerActor (activity) and itself (CheckRun, the watchdog of runs; ExpireApproval).
 
 Retries: SINGLETON: a paused call would block the thread for ever.
 

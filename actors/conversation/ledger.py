@@ -13,6 +13,7 @@ from restate import ObjectContext
 from actors.conversation.contract import THREAD_NOT_FOUND
 from actors.conversation.contract.entry import ChatMessage, Event
 from actors.conversation.contract.run import Run
+from actors.conversation.contract.tools import Approval, ToolCall
 from actors.conversation.state import (
     CONTENT,
     HEAD,
@@ -70,6 +71,8 @@ class Ledger:
         error: dict[str, Any] | None = None,
         reason: str = "",
         of: PendingRun | None = None,
+        tool_call: ToolCall | None = None,
+        approval: Approval | None = None,
     ) -> int:
         """Add an event to the log and return its sequence.
 
@@ -91,20 +94,14 @@ class Ledger:
                 message=message,
                 error=error,
                 reason=reason,
+                tool_call=tool_call,
+                approval=approval,
             ),
             turn=(of.turn if of else turn) or sequence,
             piece=of.piece if of else piece.number,
             branch=of.branch if of else piece.branch,
         )
-        if message is not None:
-            MESSAGE.of(message_id).set(self._ctx, Place(sequence=sequence))
-            if entry.piece == piece.number:
-                piece.first_turn = piece.first_turn or entry.turn
-        self._spill(entry)
-        self.head.tail.append(entry)
-        if sequence % PAGE_SIZE == 0:
-            LOG.of(page_of(sequence)).set(self._ctx, Page(entries=self.head.tail))
-            self.head.tail = []
+        self._place(entry)
         return sequence
 
     async def void(self, pending: PendingRun) -> list[str]:
@@ -139,6 +136,18 @@ class Ledger:
     def save(self) -> None:
         """Write the head."""
         HEAD.set(self._ctx, self.head)
+
+    def _place(self, entry: Entry) -> None:
+        sequence, piece = entry.event.sequence, self.head.piece
+        if entry.event.message is not None:
+            MESSAGE.of(entry.event.message_id).set(self._ctx, Place(sequence=sequence))
+            if entry.piece == piece.number:
+                piece.first_turn = piece.first_turn or entry.turn
+        self._spill(entry)
+        self.head.tail.append(entry)
+        if sequence % PAGE_SIZE == 0:
+            LOG.of(page_of(sequence)).set(self._ctx, Page(entries=self.head.tail))
+            self.head.tail = []
 
     def _spill(self, entry: Entry) -> None:
         message = entry.event.message

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from restate import ObjectContext
 
-from actors.conversation import budgets, log, turn
+from actors.conversation import approvals, budgets, log, turn
 from actors.conversation.contract import check_run
 from actors.conversation.contract.entry import (
     MESSAGE_COMPLETED,
@@ -73,6 +73,7 @@ class Lifecycle:
             generation_config=pending.run.generation_config,
             context=turn.context_of(entries, settings.system_prompt if settings else ""),
             spendable=budgets.spendable(head, pending),
+            tools=turn.tools_of(settings),
         )
 
     def make_active(
@@ -133,6 +134,7 @@ class Lifecycle:
             reason=report.reason,
             of=pending,
         )
+        approvals.cancel_all(ctx, pending, at)
         settled = _settled(run, report, at)
         if pending.roll_back:
             settled.rolled_back = True

@@ -22,6 +22,8 @@ class ConversationSettings(Section):
     # A cancelled run is given this long to hand over its partial answer.
     cancel_grace_seconds: float = Field(default=10, gt=0, le=600)
     keep_last: int = Field(default=40, ge=1, le=1000)
+    # How long a call of a tool waits for a person where the thread does not say.
+    approval_timeout_seconds: float = Field(default=3600, gt=0, le=604_800)
     queue_limit: int = Field(default=100, ge=1, le=1000)
 
     @property
@@ -38,3 +40,8 @@ class ConversationSettings(Section):
     def cancel_grace(self) -> timedelta:
         """From a cancel to its settlement without the workflow."""
         return timedelta(seconds=self.cancel_grace_seconds)
+
+    @property
+    def approval_timeout(self) -> timedelta:
+        """From a request for approval to its default."""
+        return timedelta(seconds=self.approval_timeout_seconds)

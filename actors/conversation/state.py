@@ -11,8 +11,10 @@ from actors.conversation.contract.thread import (
     OpenRequest,
     Settings,
 )
+from actors.conversation.contract.tools import Approval, ToolCall
 from chassis.message import Int64, Message, Timestamp, UInt32
 from chassis.state import StateKey
+from services.mcp.contract.tools import ToolResult
 
 
 class PendingRun(Message):
@@ -26,6 +28,7 @@ class PendingRun(Message):
     piece, branch: where it answers, whichever branch is active by then.
     prompt_price, completion_price: of its dearest model, in US dollars a token, where they are
         known and its budget asks for them.
+    approvals: calls of its model that wait for a person.
     """
 
     run: Run
@@ -39,6 +42,7 @@ class PendingRun(Message):
     branch: UInt32 = 0
     prompt_price: str = ""
     completion_price: str = ""
+    approvals: list[Approval] = Field(default_factory=list[Approval])
 
 
 class Totals(Message):
@@ -189,6 +193,13 @@ class Sent(Message):
     digest: str = ""
 
 
+class StoredResult(Message):
+    """A result of a tool that is larger than what the model reads of it."""
+
+    call: ToolCall
+    result: ToolResult
+
+
 HEAD = StateKey("head", Head)
 LOG = StateKey("log", Page)
 CONTENT = StateKey("text", Content)
@@ -199,6 +210,8 @@ PIECE = StateKey("piece", Piece)
 # Named so that it sorts after `head`, which Restate is to send first.
 BRANCH = StateKey("offshoot", BranchRecord)
 TIP = StateKey("tip", Tip)
+APPROVAL = StateKey("tool_approval", Approval)
+RESULT = StateKey("tool_result", StoredResult)
 
 # Measured: pages of about ten messages append nearly as fast as a key for each message and read
 # two to four times as fast; half of the entries bring a message.

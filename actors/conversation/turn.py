@@ -4,6 +4,8 @@ from decimal import Decimal
 
 from actors.conversation.contract.entry import Role
 from actors.conversation.contract.run import ContextMessage
+from actors.conversation.contract.thread import Settings
+from actors.conversation.contract.tools import ToolSettings
 from actors.conversation.log import message_of, turn_order
 from actors.conversation.state import Entry, Totals
 
@@ -13,9 +15,21 @@ def context_of(entries: list[Entry], system_prompt: str) -> list[ContextMessage]
     ordered = sorted(entries, key=turn_order)
     context = [ContextMessage(role=Role.system, content=system_prompt)] if system_prompt else []
     return context + [
-        ContextMessage(role=message.role, content=message.content, parts=message.parts)
+        ContextMessage(
+            role=message.role,
+            content=message.content,
+            parts=message.parts,
+            tool_calls=message.tool_calls,
+            tool_call_id=message.tool_call.call_id if message.tool_call else "",
+        )
         for message in map(message_of, ordered)
     ]
+
+
+def tools_of(settings: Settings | None) -> ToolSettings | None:
+    """What the model may call; None where that is nothing."""
+    tools = settings.tools if settings else None
+    return tools if tools and tools.allowed else None
 
 
 def added(totals: Totals, prompt: int, completion: int, cost_usd: str) -> Totals:

@@ -1,8 +1,17 @@
-"""What calls about tool servers look like."""
+"""What calls about tools look like."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from actors.conversation.contract.tools import (
+    Approval,
+    ApprovalDecision,
+    ApprovalStatus,
+    GetToolResultResponse,
+    ResolveApprovalResponse,
+    ToolCall,
+    ToolCallStatus,
+)
 from chassis.rpc import Example, Rpc
 from gateways.llm import contract
 from services.mcp.contract import (
@@ -49,9 +58,54 @@ _SERVER = McpServer(
     registered_at=_AT,
     registered_by="alice",
 )
+_APPROVAL = "apr_0198c2a7d3f5"
 _FOUND = "She prefers to train in the morning."
 
 MCP_EXAMPLES: dict[Rpc[Any, Any], Example] = {
+    contract.resolve_tool_approval: Example(
+        contract.PublicResolveToolApprovalRequest(
+            conversation_key="trip-to-lisbon",
+            approval_id=_APPROVAL,
+            decision=ApprovalDecision.APPROVE,
+            arguments={"text": "Book the tram for two."},
+        ),
+        ResolveApprovalResponse(
+            approval=Approval(
+                approval_id=_APPROVAL,
+                run_id="run_0198c2a7d3f1",
+                call_id="call_1",
+                server_name=_NAME,
+                tool_name="note",
+                arguments={"text": "Book the tram."},
+                effect=ToolEffect.DANGEROUS,
+                owner="alice",
+                requested_at=_AT,
+                deadline=_AT + timedelta(hours=1),
+                default_decision=ApprovalDecision.DENY,
+                status=ApprovalStatus.APPROVED,
+                resolved_at=_AT + timedelta(minutes=2),
+                edited={"text": "Book the tram for two."},
+            )
+        ),
+    ),
+    contract.get_tool_result: Example(
+        contract.PublicGetToolResultRequest(
+            conversation_key="trip-to-lisbon", result_id="res_0198c2a7d3f7"
+        ),
+        GetToolResultResponse(
+            call=ToolCall(
+                call_id="call_1",
+                name="memory-server__search_memories",
+                server_name=_NAME,
+                tool_name="search_memories",
+                effect=ToolEffect.READ,
+                status=ToolCallStatus.SUCCEEDED,
+                result_id="res_0198c2a7d3f7",
+                result_bytes=48_211,
+            ),
+            result=ToolResult(content=[ToolContent(type="text", text=_FOUND)]),
+        ),
+    ),
     contract.mcp_list_available_servers: Example(
         contract.McpListAvailableServersRequest(),
         ListServersResponse(

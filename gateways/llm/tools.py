@@ -1,7 +1,14 @@
-"""Tool servers of the caller's organization, as clients use them: one call down each."""
+"""Tools: what a model waits for, and the organization's servers. One call down each."""
 
 from restate import Context
 
+from actors.conversation import contract as conversation
+from actors.conversation.contract.tools import (
+    GetToolResultRequest,
+    GetToolResultResponse,
+    ResolveApprovalRequest,
+    ResolveApprovalResponse,
+)
 from chassis.calls import call
 from chassis.identity import Caller
 from chassis.serve import implements
@@ -13,6 +20,8 @@ from gateways.llm.contract import (
     McpPageRequest,
     McpReadResourceRequest,
     McpServerRequest,
+    PublicGetToolResultRequest,
+    PublicResolveToolApprovalRequest,
 )
 from services.mcp import contract as mcp
 from services.mcp.contract import (
@@ -37,7 +46,35 @@ from services.mcp.contract.tools import Registration, ServerInfo
 
 
 class McpGateway:
-    """The methods of tool servers."""
+    """The methods of tools and their servers."""
+
+    @implements(contract.resolve_tool_approval)
+    async def resolve_tool_approval(
+        self, ctx: Context, request: PublicResolveToolApprovalRequest
+    ) -> ResolveApprovalResponse:
+        """Approve or deny a call that a run's model asks for; the run goes on.
+
+        Only the user of the thread decides. `arguments` replace the model's and have to fit the
+        tool's schema. The same word said twice is answered like the first; another word, or one
+        after the deadline, is refused, because the run has gone on.
+        """
+        asked = ResolveApprovalRequest(
+            approval_id=request.approval_id,
+            decision=request.decision,
+            reason=request.reason,
+            arguments=request.arguments,
+        )
+        key = Caller.from_headers(ctx.request().headers).key(request.conversation_key)
+        return await call(ctx, conversation.resolve_tool_approval, asked, key=key)
+
+    @implements(contract.get_tool_result)
+    async def get_tool_result(
+        self, ctx: Context, request: PublicGetToolResultRequest
+    ) -> GetToolResultResponse:
+        """Read the whole result of a call whose message has a `resultId`."""
+        asked = GetToolResultRequest(result_id=request.result_id)
+        key = Caller.from_headers(ctx.request().headers).key(request.conversation_key)
+        return await call(ctx, conversation.get_tool_result, asked, key=key)
 
     @implements(contract.mcp_list_available_servers)
     async def mcp_list_available_servers(

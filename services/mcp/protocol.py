@@ -28,8 +28,9 @@ T = TypeVar("T")
 
 log = logs.get(__name__)
 
-# The library logs what servers say, which is content of users.
-logging.getLogger("mcp").setLevel(logging.CRITICAL + 1)
+# The libraries log what servers say and where they stand, which is content of users.
+for _talker in ("mcp", "httpx2"):
+    logging.getLogger(_talker).setLevel(logging.CRITICAL + 1)
 
 _CLIENT = mcp.Implementation(name="yocaso-platform", version="1")
 _TOOL_ANSWER: TypeAdapter[mcp.CallToolResult | mcp.InputRequiredResult] = TypeAdapter(

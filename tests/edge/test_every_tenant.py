@@ -60,6 +60,9 @@ async def made(stack: RunningStack, things: dict[str, str]) -> dict[str, str]:
             "key_id": key.body["result"]["key_id"],
             "user_id": member.user_id,
             "invitation_id": invited.body["invitation"]["invitationId"],
+            # Neither exists, and nobody can tell: a stranger does not see the thread.
+            "approval_id": "apr_private",
+            "result_id": "res_private",
         }
     return things
 
@@ -107,7 +110,7 @@ _CHANGING = {"date", "traceparent", "ratelimit-remaining", "ratelimit-reset"}
 def test_every_identifier_of_every_method_is_known() -> None:
     known = {
         "conversation_key", "run_id", "message_id", "branch_id", "key_id", "user_id",
-        "invitation_id",
+        "invitation_id", "approval_id", "result_id",
     }  # fmt: skip
     assert {name for rpc in NAMING for name in identifiers(rpc)} <= known
     assert len(NAMING) > 10

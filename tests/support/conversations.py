@@ -52,6 +52,7 @@ from actors.conversation.handlers.reads import Reads
 from actors.conversation.handlers.reports import Reports
 from actors.conversation.handlers.runs import Runs
 from actors.conversation.handlers.threads import Threads
+from actors.conversation.handlers.tools import Tools
 from actors.conversation.lifecycle import Lifecycle
 from actors.conversation.limits import ModelFacts
 from actors.conversation.settings import ConversationSettings
@@ -138,6 +139,7 @@ class Conversation:
             Forks(lifecycle),
             Endings(lifecycle),
             Reports(lifecycle),
+            Tools(self.settings, lifecycle),
             Reads(),
         )
 

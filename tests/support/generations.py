@@ -16,11 +16,16 @@ from actors.conversation.contract.run import (
     Work,
 )
 from actors.conversation.contract.thread import GenerationConfig
+from chassis.sealing import Sealing
 from errors import RpcError
+from services.mcp.calls import ToolCalls
+from services.mcp.client import McpClient
+from services.mcp.settings import McpSettings
 from services.openrouter.streams import ModelStreams
 from services.openrouter.wire import ChatRequest, Delta, Finish, Usage
 from tests.support.fake_invocation import Invocation
 from tests.support.fake_platform import FakePlatform
+from tests.support.toolbox import LOOPBACK
 from workflows.generation import contract
 from workflows.generation.contract import PartialRequest, PartialResponse, RunRequest, StopRequest
 from workflows.generation.handlers import Generation
@@ -155,7 +160,8 @@ class Generating:
             attempts=attempts, chunk_seconds=0.01, watched_chunk_seconds=0.001
         )
         streams = cast("ModelStreams", self.streams)
-        platform.serve(contract.component, Generation(streams, self.audience, settings))
+        self.calls = ToolCalls(McpClient(LOOPBACK, McpSettings()), Sealing([]))
+        platform.serve(contract.component, Generation(streams, self.audience, settings, self.calls))
         platform.stub(conversation.begin_run, self._begin)
 
     def start(self, *, admitted: bool = True) -> Invocation:

@@ -15,7 +15,12 @@ M = TypeVar("M", bound=Message)
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None
 
 # Objects whose names are data: what is added to them is kept.
-_FREE = frozenset({"metadata", "changes", "error", "jsonSchema"})
+_FREE = frozenset(
+    {
+        "metadata", "changes", "error", "jsonSchema", "arguments", "edited", "inputSchema",
+        "structuredContent",
+    }
+)  # fmt: skip
 
 
 def every_sample(beside: str, **records: type[Message]) -> pytest.MarkDecorator:

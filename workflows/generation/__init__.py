@@ -7,10 +7,11 @@ Key: the run id, made by ConversationActor; a run is generated once, whatever is
 State (eager, small: the text of one answer): `chunk:<n>`, what the model said and when it
 started anew; cleared when the run ends, because the thread has the answer then.
 
-Called by: ConversationActor (one-way: Run, Stop); the edge (Partial).
+Called by: ConversationActor (one-way: Run, Stop, ResolveApproval); the edge (Partial).
 
-Calls: ConversationActor BeginRun (awaited), ReportRetrying and FinishRun (one-way); the model's
-stream through process-local streams that durable steps read by offset.
+Calls: ConversationActor BeginRun and ReportToolCalls (awaited), ReportRetrying, ReportToolResult
+and FinishRun (one-way); MCPService Offer (awaited); the model's stream and calls of tools through
+parts of their owners that live in this process, because durable steps read and wait there.
 
 Retries: LONG_RUNNING: what fails here is a bug or a crash; it is paused for an operator, and the
 thread's watchdog settles the run meanwhile.

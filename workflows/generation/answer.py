@@ -24,9 +24,8 @@ from chassis.steps import attempt
 from errors import RpcError, wire
 from services.openrouter.chunk import Chunk
 from services.openrouter.streams import ModelStreams
-from services.openrouter.wire import ChatRequest
+from services.openrouter.wire import ChatRequest, ToolCall
 from workflows.generation.fallbacks import Fallbacks
-from workflows.generation.model_request import model_request
 from workflows.generation.purse import Purse
 from workflows.generation.settings import GenerationSettings
 from workflows.generation.state import CHUNK, StoredChunk
@@ -96,10 +95,14 @@ class AnswerReader:
         self._progress = _Progress()
         self._fallbacks = Fallbacks()
         self._purse: Purse | None = None
+        self.asked: tuple[ToolCall, ...] = ()
 
-    async def read(self, work: Work) -> FinishRunRequest:
-        """Read until the answer is whole, stopped or failed for good, and say how it ended."""
-        request = model_request(work)
+    async def read(self, work: Work, request: ChatRequest) -> FinishRunRequest:
+        """Read until the answer is whole, stopped or failed for good, and say how it ended.
+
+        `asked` then has the tools that the model wants called before it goes on.
+        """
+        self.asked = ()
         purse = self._purse = self._purse or Purse(work.spendable)
         while True:
             asked = purse.bound(self._fallbacks.ask(request))
@@ -110,6 +113,7 @@ class AnswerReader:
             if failure is not None and await self._retry(work, request, chunk, failure):
                 continue
             self._forget_chunks()
+            self.asked = chunk.finish.tool_calls if chunk.finish else ()
             paid = chunk.finish is None or purse.pay(chunk.finish)
             return self._report(chunk, None if paid else _BUDGET_SPENT)
 
@@ -120,6 +124,18 @@ class AnswerReader:
             self._take_in(chunk, message_id)
             if chunk.done:
                 return chunk
+
+    def go_on(self) -> None:
+        """What the model is asked next is a new attempt, with an answer of its own."""
+        progress = self._progress
+        progress.start_anew()
+        progress.attempt, progress.attempt_id = progress.attempt + 1, None
+        progress.failures = 0
+
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt that is read, or will be."""
+        return self._progress.attempt
 
     async def _next_chunk(self, request: ChatRequest) -> Chunk:
         future = attempt(self._ctx, "read", self._read, Chunk, request)

@@ -6,9 +6,10 @@ from pydantic import Field
 
 from actors.conversation.contract import BUDGET_SPENT
 from actors.conversation.contract.run import Work
-from chassis.message import Message, UInt32
+from chassis.message import Message, Struct, UInt32
 from chassis.retries import LONG_RUNNING
 from chassis.rpc import Component, Kind
+from errors import Code, Reason
 from services.openrouter.contract import CALL_REASONS
 
 
@@ -38,6 +39,24 @@ class StopResponse(Message):
     """Taken, or the run was stopped already."""
 
 
+class ResolveApprovalRequest(Message):
+    """What the thread decided about a call of a tool that waits.
+
+    expired: nobody decided in time, and the default holds.
+    arguments: those to call it with, where they are others than the model's.
+    """
+
+    approval_id: str
+    approved: bool = False
+    expired: bool = False
+    reason: str = ""
+    arguments: Struct | None = None
+
+
+class ResolveApprovalResponse(Message):
+    """Taken, or it was taken before."""
+
+
 class PartialRequest(Message):
     """The answer so far."""
 
@@ -51,6 +70,12 @@ class PartialResponse(Message):
     offset: UInt32 = 0
     text: str = ""
 
+
+TOOL_ROUNDS_SPENT = Reason(
+    "run.tool_rounds_spent",
+    Code.FAILED_PRECONDITION,
+    "The model asked for tools more often than the thread allows in one run.",
+)
 
 # A reasoning model may be silent for minutes; the line on which a stop arrives stays open.
 LONGEST_STEP = timedelta(minutes=30)
@@ -69,7 +94,7 @@ run = component.rpc(
     RunRequest,
     RunResponse,
     # Nobody waits for a run: these are the failures that its record may tell.
-    errors=(*CALL_REASONS, BUDGET_SPENT),
+    errors=(*CALL_REASONS, BUDGET_SPENT, TOOL_ROUNDS_SPENT),
     main=True,
     # A day, so that an operator can see what a run did; it holds the thread's text.
     journal_retention=timedelta(days=1),
@@ -77,3 +102,6 @@ run = component.rpc(
 )
 stop = component.rpc("Stop", StopRequest, StopResponse, shared=True)
 partial = component.rpc("Partial", PartialRequest, PartialResponse, shared=True, edge_callable=True)
+resolve_approval = component.rpc(
+    "ResolveApproval", ResolveApprovalRequest, ResolveApprovalResponse, shared=True
+)

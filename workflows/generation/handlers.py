@@ -1,4 +1,4 @@
-"""The story of a run: get a place, get the work, read the model, report."""
+"""The story of a run: get a place, get the work, read the model, call its tools, report."""
 
 from restate import WorkflowContext, WorkflowSharedContext
 from restate.exceptions import TerminalError
@@ -9,6 +9,7 @@ from chassis.calls import call, send
 from chassis.serve import implements
 from chassis.state import get_all
 from errors import Code, RpcError, wire
+from services.mcp.calls import ToolCalls
 from services.openrouter.streams import ModelStreams
 from workflows.generation import contract
 from workflows.generation.admission import Admission
@@ -16,6 +17,8 @@ from workflows.generation.answer import AnswerReader, Audience
 from workflows.generation.contract import (
     PartialRequest,
     PartialResponse,
+    ResolveApprovalRequest,
+    ResolveApprovalResponse,
     RunRequest,
     RunResponse,
     StopRequest,
@@ -24,15 +27,22 @@ from workflows.generation.contract import (
 from workflows.generation.settings import GenerationSettings
 from workflows.generation.state import CHUNK, CHUNK_PREFIX
 from workflows.generation.stop import STOP, Stop
+from workflows.generation.tool_loop import ToolLoop
+from workflows.generation.tool_round import approval_promise
 
 
 class Generation:
     """Generates the answer of one run."""
 
     def __init__(
-        self, streams: ModelStreams, audience: Audience, settings: GenerationSettings
+        self,
+        streams: ModelStreams,
+        audience: Audience,
+        settings: GenerationSettings,
+        calls: ToolCalls,
     ) -> None:
         self._streams = streams
+        self._calls = calls
         self._audience = audience
         self._settings = settings
         self._admission = Admission(streams)
@@ -50,6 +60,8 @@ class Generation:
             error = wire.from_failure(failure.message, failure.status_code, failure.metadata)
             report = _failed(ctx.key(), error)
         if report is None:
+            self._audience.end(ctx.key())
+            await self._streams.close(ctx.key())
             return RunResponse(status="UNWANTED")
         # A send, not a call: a second cancel cannot interrupt it.
         send(ctx, conversation.finish_run, report, key=request.conversation)
@@ -60,14 +72,16 @@ class Generation:
     @implements(contract.stop)
     async def stop(self, ctx: WorkflowSharedContext, request: StopRequest) -> StopResponse:
         """Stop the run; the first reason counts."""
-        promise = ctx.promise(STOP, type_hint=str)
-        if await promise.peek() is None:
-            try:
-                await promise.resolve(request.reason)
-            except TerminalError as failure:
-                if failure.status_code != 409:
-                    raise
+        await _resolve(ctx, STOP, request.reason)
         return StopResponse()
+
+    @implements(contract.resolve_approval)
+    async def resolve_approval(
+        self, ctx: WorkflowSharedContext, request: ResolveApprovalRequest
+    ) -> ResolveApprovalResponse:
+        """Hand on what was decided about a call that waits; the first word counts."""
+        await _resolve(ctx, approval_promise(request.approval_id), request.to_json().decode())
+        return ResolveApprovalResponse()
 
     @implements(contract.partial)
     async def partial(self, ctx: WorkflowSharedContext, request: PartialRequest) -> PartialResponse:
@@ -106,13 +120,25 @@ class Generation:
             begun = await call(ctx, conversation.begin_run, begin, key=request.conversation)
             work = begun.work
         if work is None:
-            await self._streams.close(ctx.key())
             return None
         self._audience.start(ctx.key(), request.conversation, work.answer_message_id)
         reader = AnswerReader(
             ctx, self._streams, self._audience, self._settings, stop, request.conversation
         )
-        return await reader.read(work)
+        loop = ToolLoop(
+            ctx, reader, self._calls, self._audience, self._settings, stop, request.conversation
+        )
+        return await loop.run(work)
+
+
+async def _resolve(ctx: WorkflowSharedContext, name: str, value: str) -> None:
+    promise = ctx.promise(name, type_hint=str)
+    if await promise.peek() is None:
+        try:
+            await promise.resolve(value)
+        except TerminalError as failure:
+            if failure.status_code != 409:
+                raise
 
 
 def _failed(run_id: str, error: RpcError) -> FinishRunRequest:

@@ -6,6 +6,7 @@ a value; and keep the reason in an object that the step looks at when it really 
 step that is executed again after a crash does not call the model a second time.
 """
 
+from collections.abc import Mapping
 from typing import Any, TypeVar, cast
 
 import restate
@@ -46,6 +47,19 @@ class Stop:
         if what == "stop":
             self.reason = value
         return what == "stop"
+
+    async def or_first(
+        self, waiting: Mapping[str, RestateDurableFuture[Any]]
+    ) -> tuple[str, Any] | None:
+        """The first that is there with its name, or None when the stop came first. Once stopped,
+        it waits for the others alone."""
+        if self.reason is not None:
+            return await self._select(dict(waiting))
+        what, value = await self._select({**waiting, "stop": self._promise})
+        if what != "stop":
+            return what, value
+        self.reason = value
+        return None
 
     async def _select(self, waiting: dict[str, RestateDurableFuture[Any]]) -> tuple[str, Any]:
         try:

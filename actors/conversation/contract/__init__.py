@@ -55,6 +55,16 @@ from actors.conversation.contract.thread import (
     UpdateSettingsRequest,
     UpdateSettingsResponse,
 )
+from actors.conversation.contract.tools import (
+    ExpireApprovalRequest,
+    GetToolResultRequest,
+    GetToolResultResponse,
+    ReportToolCallsRequest,
+    ReportToolCallsResponse,
+    ReportToolResultRequest,
+    ResolveApprovalRequest,
+    ResolveApprovalResponse,
+)
 from chassis.paging import PAGE_TOKEN_INVALID
 from chassis.retries import SINGLETON
 from chassis.rpc import COMMAND_RETENTION, Component, Kind
@@ -118,6 +128,27 @@ RUN_LOST = Reason(
     Code.UNAVAILABLE,
     "The run was lost and did not answer within its deadline. Send the message again.",
 )
+APPROVAL_NOT_FOUND = Reason(
+    "approval.not_found", Code.NOT_FOUND, "There is no such approval in this thread."
+)
+APPROVAL_RESOLVED = Reason(
+    "approval.resolved",
+    Code.FAILED_PRECONDITION,
+    "This approval was decided otherwise before.",
+)
+APPROVAL_EXPIRED = Reason(
+    "approval.expired",
+    Code.FAILED_PRECONDITION,
+    "The deadline of this approval has passed, and its default holds.",
+)
+APPROVAL_CANCELLED = Reason(
+    "approval.cancelled",
+    Code.FAILED_PRECONDITION,
+    "The run that asked for this approval has ended.",
+)
+RESULT_NOT_FOUND = Reason(
+    "tool_result.not_found", Code.NOT_FOUND, "There is no such result in this thread."
+)
 BEYOND_END = Reason(
     "events.beyond_end",
     Code.INVALID_ARGUMENT,
@@ -137,7 +168,9 @@ component = Component(
         "GenerationWorkflow/Run",
         "GenerationWorkflow/Stop",
         "ConversationManagerActor/Touch",
+        "GenerationWorkflow/ResolveApproval",
         "ConversationActor/CheckRun",
+        "ConversationActor/ExpireApproval",
     ),
     eager_state=False,
 )
@@ -223,6 +256,40 @@ cancel_run = component.rpc(
 begin_run = component.rpc("BeginRun", BeginRunRequest, BeginRunResponse, errors=(THREAD_NOT_FOUND,))
 report_retrying = component.rpc("ReportRetrying", RetryingRequest, Done, errors=(THREAD_NOT_FOUND,))
 finish_run = component.rpc("FinishRun", FinishRunRequest, Done, errors=(THREAD_NOT_FOUND,))
+report_tool_calls = component.rpc(
+    "ReportToolCalls",
+    ReportToolCallsRequest,
+    ReportToolCallsResponse,
+    errors=(THREAD_NOT_FOUND,),
+)
+report_tool_result = component.rpc(
+    "ReportToolResult", ReportToolResultRequest, Done, errors=(THREAD_NOT_FOUND,)
+)
+expire_approval = component.rpc(
+    "ExpireApproval", ExpireApprovalRequest, Done, errors=(THREAD_NOT_FOUND,)
+)
+resolve_tool_approval = component.rpc(
+    "ResolveToolApproval",
+    ResolveApprovalRequest,
+    ResolveApprovalResponse,
+    errors=(
+        THREAD_NOT_FOUND,
+        APPROVAL_NOT_FOUND,
+        APPROVAL_RESOLVED,
+        APPROVAL_EXPIRED,
+        APPROVAL_CANCELLED,
+    ),
+    edge_callable=True,
+    idempotency_retention=COMMAND_RETENTION,
+)
+get_tool_result = component.rpc(
+    "GetToolResult",
+    GetToolResultRequest,
+    GetToolResultResponse,
+    errors=(THREAD_NOT_FOUND, RESULT_NOT_FOUND),
+    shared=True,
+    edge_callable=True,
+)
 check_run = component.rpc("CheckRun", CheckRunRequest, Done, errors=(THREAD_NOT_FOUND,))
 
 get_state = component.rpc(

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from actors.conversation.contract.tools import Approval, ToolCall
 from chassis.message import Int64, Message, ProtoEnum, Struct, Timestamp, UInt32
 
 
@@ -37,6 +38,8 @@ class ChatMessage(Message):
     sequence: the event that brought it; also its place in paging.
     branch_id: the branch in which it was said.
     partial: the answer ended before the model did, by cancel or by failure.
+    tool_calls: what an assistant's message asks for.
+    tool_call: the call that a message of the role `tool` answers.
     """
 
     message_id: str = ""
@@ -51,6 +54,8 @@ class ChatMessage(Message):
     partial: bool = False
     sequence: UInt32 = 0
     branch_id: str = ""
+    tool_calls: list[ToolCall] = Field(default_factory=list[ToolCall])
+    tool_call: ToolCall | None = None
 
 
 # Event types are words on the wire, as the architecture (§7) lists them.
@@ -59,6 +64,9 @@ MESSAGE_COMPLETED = "message.completed"
 MESSAGE_ROLLED_BACK = "message.rolled_back"
 BRANCH_CREATED = "branch.created"
 BRANCH_CHOSEN = "branch.chosen"
+TOOL_REQUESTED = "tool.requested"
+TOOL_APPROVAL_REQUIRED = "tool.approval_required"
+TOOL_COMPLETED = "tool.completed"
 RUN_STARTED = "run.started"
 RUN_RETRYING = "run.retrying"
 RUN_COMPLETED = "run.completed"
@@ -71,7 +79,9 @@ class Event(Message):
 
     sequence: counts from 1 for each conversation, without gaps; an event never changes.
     attempt: of the run, counts from 1; 0 where the event is about no attempt.
-    message: with `message.*`.
+    message: with `message.*`, and with `tool.completed` what the model reads of the result.
+    tool_call: with `tool.*`.
+    approval: with `tool.approval_required`.
     error: with `run.failed` and `run.retrying`: the inner object of the error envelope.
     branch_id: the branch of the thread that it belongs to; with `branch.chosen` and
         `branch.created` the one that is active from here on. `branch.created` names the message
@@ -89,3 +99,5 @@ class Event(Message):
     error: Struct | None = None
     reason: str = ""
     branch_id: str = ""
+    tool_call: ToolCall | None = None
+    approval: Approval | None = None

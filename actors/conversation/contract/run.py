@@ -4,6 +4,7 @@ from pydantic import Field
 
 from actors.conversation.contract.entry import ChatMessage, ContentPart, Role, Usage
 from actors.conversation.contract.thread import GenerationConfig, InterruptPolicy
+from actors.conversation.contract.tools import ToolCall, ToolSettings
 from chassis.message import Int32, Int64, Message, ProtoEnum, Struct, Timestamp, UInt32
 
 
@@ -104,6 +105,8 @@ class ContextMessage(Message):
     role: Role = Role.ROLE_UNSPECIFIED
     content: str = ""
     parts: list[ContentPart] = Field(default_factory=list[ContentPart])
+    tool_calls: list[ToolCall] = Field(default_factory=list[ToolCall])
+    tool_call_id: str = ""
 
 
 class Spendable(Message):
@@ -116,7 +119,7 @@ class Spendable(Message):
 
 
 class Work(Message):
-    """What a run is to do: ask a model, by its deadline, with this context."""
+    """What a run is to do: ask a model, by its deadline, with this context and these tools."""
 
     answer_message_id: str = ""
     deadline: Timestamp | None = None
@@ -124,6 +127,7 @@ class Work(Message):
     generation_config: GenerationConfig | None = None
     context: list[ContextMessage] = Field(default_factory=list[ContextMessage])
     spendable: Spendable | None = None
+    tools: ToolSettings | None = None
 
 
 class BeginRunResponse(Message):

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field, JsonValue
 
 from actors.conversation.contract.entry import ChatMessage, Usage
+from actors.conversation.contract.tools import Approval, ToolSettings
 from chassis.message import Double, Int32, Message, ProtoEnum, Struct, Timestamp, UInt32
 
 
@@ -140,11 +141,13 @@ class Settings(Message):
 
     keep_last: how many of the newest messages the model sees; 0 means the platform's default.
     interrupt_policy: what happens to a message that comes while a run is active.
+    tools: what the model may call; none when left out.
     """
 
     system_prompt: str = Field(default="", max_length=100_000)
     keep_last: Int32 = Field(default=0, ge=0, le=1000)
     interrupt_policy: InterruptPolicy = InterruptPolicy.INTERRUPT_POLICY_UNSPECIFIED
+    tools: ToolSettings | None = None
 
 
 class ForkOrigin(Message):
@@ -247,3 +250,4 @@ class State(Message):
     last_sequence: UInt32 = 0
     active_branch_id: str = ""
     archived: bool = False
+    pending_approvals: list[Approval] = Field(default_factory=list[Approval])

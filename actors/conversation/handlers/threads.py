@@ -125,7 +125,7 @@ class Threads:
         return State(
             conversation_key=key_segments(ctx.key())[-1],
             name=head.name,
-            status=ThreadStatus.RUNNING if head.active else ThreadStatus.IDLE,
+            status=_status(head),
             created_at=head.created_at,
             messages=page.messages[::-1],
             next_page_token=page.next_page_token,
@@ -143,6 +143,7 @@ class Threads:
             total_cost_usd=totals.cost_usd,
             last_sequence=head.last_sequence,
             active_branch_id=branch_id(head.piece.branch),
+            pending_approvals=head.active.approvals if head.active else [],
         )
 
 
@@ -150,3 +151,9 @@ def _same(opened: OpenRequest, request: OpenRequest) -> bool:
     if opened.fork is not None:
         return (opened.name, opened.fork) == (request.name, request.fork)
     return opened == request
+
+
+def _status(head: Head) -> ThreadStatus:
+    if head.active is None:
+        return ThreadStatus.IDLE
+    return ThreadStatus.AWAITING_APPROVAL if head.active.approvals else ThreadStatus.RUNNING

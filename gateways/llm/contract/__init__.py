@@ -2,7 +2,8 @@
 
 Methods that read or change one thread name it by `conversation_key`, which belongs to the caller.
 Answers are made of the nouns that ConversationActor's contract defines. The requests stand in
-threads.py, runs.py, branches.py, events.py, completions.py and mcp.py.
+threads.py, runs.py, branches.py, events.py, completions.py, approvals.py and
+mcp.py.
 """
 
 from datetime import timedelta
@@ -37,6 +38,10 @@ from actors.conversation.contract.thread import (
 from actors.conversation_manager.contract import ListRequest, ListResponse
 from chassis.paging import PAGE_TOKEN_INVALID
 from chassis.rpc import Effect
+from gateways.llm.contract.approvals import (
+    PublicGetToolResultRequest,
+    PublicResolveToolApprovalRequest,
+)
 from gateways.llm.contract.branches import (
     BranchRequest,
     PublicEditMessageRequest,
@@ -86,6 +91,7 @@ from gateways.llm.contract.threads import (
     PublicUpdateThreadRequest,
     UpdateThreadResponse,
 )
+from gateways.llm.contract.tool_methods import get_tool_result, resolve_tool_approval
 from services.completion.contract import (
     COMPLETE_REASONS,
     LONGEST_SECONDS,
@@ -119,10 +125,12 @@ __all__ = [
     "Partial",
     "PublicCompleteRequest",
     "PublicEditMessageRequest",
+    "PublicGetToolResultRequest",
     "PublicListBranchesRequest",
     "PublicListMessagesRequest",
     "PublicListRunsRequest",
     "PublicRegenerateRequest",
+    "PublicResolveToolApprovalRequest",
     "PublicSendMessageRequest",
     "PublicUpdateGenerationConfigRequest",
     "PublicUpdateSettingsRequest",
@@ -133,6 +141,7 @@ __all__ = [
     "RunRequest",
     "UpdateThreadResponse",
     "component",
+    "get_tool_result",
     "mcp_call_tool",
     "mcp_get_prompt",
     "mcp_get_server_info",
@@ -143,6 +152,7 @@ __all__ = [
     "mcp_read_resource",
     "mcp_register_server",
     "mcp_remove_server",
+    "resolve_tool_approval",
 ]
 
 list_threads = component.public(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from actors.conversation import state
 from actors.conversation.contract.run import Run
+from actors.conversation.contract.tools import Approval
 from chassis.message import Message
 from tests.support.samples import every_sample, lost, read, shown, with_news
 
@@ -15,6 +16,8 @@ each = every_sample(
     run=Run,
     content=state.Content,
     sent=state.Sent,
+    approval=Approval,
+    result=state.StoredResult,
     place=state.Place,
     piece=state.Piece,
     branch=state.BranchRecord,

@@ -10,12 +10,17 @@ from actors.conversation.contract.thread import ThreadStatus
 from actors.conversation_manager import contract as manager
 from actors.conversation_manager.contract import ListRequest, RegisterRequest, Thread
 from actors.conversation_manager.handlers import ConversationManager
+from chassis.sealing import Sealing
+from services.mcp.calls import ToolCalls
+from services.mcp.client import McpClient
+from services.mcp.settings import McpSettings
 from services.openrouter import reasons
 from services.openrouter.streams import ModelStreams
 from services.openrouter.wire import ChatRequest
 from tests.support.conversations import Conversation
 from tests.support.fake_platform import FakePlatform
 from tests.support.generations import END, Audience, Line, ProcessStreams, ScriptedModel
+from tests.support.toolbox import LOOPBACK
 from workflows.generation import contract as generation
 from workflows.generation.handlers import Generation
 from workflows.generation.settings import GenerationSettings
@@ -34,7 +39,8 @@ class Turns:
     ) -> None:
         self.platform = platform
         self.model = model
-        workflow = Generation(cast("ModelStreams", streams), Audience(), SETTINGS)
+        calls = ToolCalls(McpClient(LOOPBACK, McpSettings()), Sealing([]))
+        workflow = Generation(cast("ModelStreams", streams), Audience(), SETTINGS, calls)
         platform.serve(generation.component, workflow)
         platform.serve(manager.component, ConversationManager())
         self.thread = Conversation(platform)
