@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -45,8 +46,8 @@ async def edge(issuer: Issuer, ingress: FakeIngress) -> AsyncIterator[EdgeUnderT
 
 def let_verdicts_age(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Look at verdicts as if that much more time had passed."""
-    clock = verdicts.time.monotonic
-    monkeypatch.setattr(verdicts.time, "monotonic", lambda: clock() + seconds)
+    later = SimpleNamespace(monotonic=lambda: time.monotonic() + seconds)
+    monkeypatch.setattr(verdicts, "time", later)
 
 
 def ended_at(seconds: float) -> ReadResponse:
