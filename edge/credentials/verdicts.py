@@ -21,7 +21,7 @@ FRESH_SECONDS, USABLE_SECONDS = 2.5, 5.0
 LOOKUP_SECONDS = 3.0
 REMEMBERED = 10_000
 # A flood of credentials that are well made may keep this many look-ups busy, and no more.
-_MOST_LOOKUPS = 64
+MOST_LOOKUPS = 64
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class Verdicts(Generic[T]):
         self._counted = lookups
         self._verdicts: dict[str, _Verdict[T]] = {}
         self._lookups: dict[str, asyncio.Task[_Verdict[T]]] = {}
-        self._free = asyncio.Semaphore(_MOST_LOOKUPS)
+        self._free = asyncio.Semaphore(MOST_LOOKUPS)
 
     async def close(self) -> None:
         """End look-ups that are under way."""

@@ -1,6 +1,7 @@
 """What the edge makes of a tenant's key: few look-ups, and no verdict older than five seconds."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from edge.credentials import grants, verdicts
 from errors import Reason
 from services.api_key.contract import KeyType
 from tests.support.edges import EdgeUnderTest, error_of, running_edge
-from tests.support.ingress import fake_ingress
+from tests.support.ingress import Seen, fake_ingress
 from tests.support.key_store import KeyStore, key_store
 
 pytestmark = pytest.mark.anyio
@@ -207,3 +208,30 @@ async def test_keys_from_the_settings_need_no_look_up() -> None:
     async with fake_ingress() as ingress, running_edge(ingress) as edge:
         assert (await edge.post(ECHO)).status_code == 200
         assert len(ingress.seen) == 1
+
+
+async def test_a_flood_of_invented_keys_is_limited_and_keeps_few_look_ups_busy(
+    store: KeyStore,
+) -> None:
+    store.put(KEY)
+    answer_of, busy, most = store.behaviour, 0, 0
+    full = asyncio.Event()
+
+    async def slowly(seen: Seen) -> bytes | None:
+        nonlocal busy, most
+        busy += 1
+        most = max(most, busy)
+        if busy >= verdicts.MOST_LOOKUPS:
+            full.set()
+        await full.wait()
+        busy -= 1
+        return await answer_of(seen)
+
+    store.behaviour = slowly
+    async with running_edge(store, refused_credentials_per_minute=100) as edge:
+        invented = [key_text.new("sk_") for _ in range(150)]
+        answers = await asyncio.gather(*(call(edge, key) for key in invented))
+        assert Counter(each.status_code for each in answers) == {401: 100, 429: 50}
+        assert most == verdicts.MOST_LOOKUPS
+        # Somebody else behind the same address has done nothing wrong.
+        assert (await call(edge)).status_code == 200
