@@ -107,7 +107,7 @@ def _memory() -> Check:
     }
     free = sizes.get("MemAvailable", 0) / 1e6
     enough = free >= 1
-    remedy = "" if enough else "A stack needs about 0.6 GB, with the local model 0.9 GB."
+    remedy = "" if enough else "A stack needs about 0.7 GB, with the local model 1 GB."
     return Check("memory", "ok" if enough else "warning", f"{free:.1f} GB available", remedy)
 
 
