@@ -14,7 +14,7 @@ from chassis import logs
 from chassis.bus import BusClient
 from chassis.rpc import Rpc
 from edge.app import Edge
-from edge.page import ApiPage
+from edge.page import Pages, api_page, console
 from gateways.auth import contract as auth
 from gateways.llm import contract as llm
 
@@ -52,6 +52,8 @@ def with_routes(*more: Rpc[Any, Any]) -> App:
     )
 
     served: App = _with_page(front) if settings.api_page else front
+    if settings.console:
+        served = Pages(served, console())
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -68,7 +70,7 @@ def with_routes(*more: Rpc[Any, Any]) -> App:
 
 def _with_page(front: App) -> App:
     try:
-        return ApiPage(front, _ROOT / "openapi.json", _ROOT / _SWAGGER_UI)
+        return Pages(front, api_page(_ROOT / "openapi.json", _ROOT / _SWAGGER_UI))
     except FileNotFoundError:
         sys.exit("EDGE_API_PAGE needs a checkout in which `make setup` has run.")
 

@@ -85,6 +85,7 @@ class DevStack:
             environment={
                 "EDGE_DRAIN_SECONDS": _DRAIN_SECONDS,
                 "EDGE_API_PAGE": "true",
+                "EDGE_CONSOLE": "true",
                 **choice.environment,
             },
         )

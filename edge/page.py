@@ -1,8 +1,9 @@
-"""A page that shows the API and can call it: for development, off unless `EDGE_API_PAGE` is true.
+"""Pages for development: one shows the API and can call it (`EDGE_API_PAGE`), the other is a web
+chat (`EDGE_CONSOLE`). Both are off unless their switch is true.
 
-It is Swagger UI as its authors publish it, read from where `make setup` puts it, and openapi.json.
-Everything comes from this server, and the content security policy keeps it so: the page can load
-nothing from outside and send a typed-in key nowhere else.
+The first is Swagger UI as its authors publish it, read from where `make setup` puts it, and
+openapi.json. Everything comes from this server, and the content security policy keeps it so: a
+page can load nothing from outside and send a typed-in key nowhere else.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,8 +16,10 @@ from edge.streams import Send
 App = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 PATH = "/docs"
+CONSOLE = "/console"
 
 _CSS, _JS, _HTML = "text/css", "text/javascript", "text/html; charset=utf-8"
+_KINDS = {".html": _HTML, ".css": _CSS, ".js": _JS}
 _OF_SWAGGER_UI = {
     "swagger-ui.css": _CSS,
     "swagger-ui-bundle.js": _JS,
@@ -55,19 +58,16 @@ _POLICY = (
 )
 
 
-class ApiPage:
-    """Answers GET of the page and its files, and leaves everything else to the application."""
+Files = dict[str, tuple[str, bytes]]
+"""Media type and content by path."""
 
-    def __init__(self, app: App, openapi: Path, swagger_ui: Path) -> None:
-        """Reads all files; raises FileNotFoundError where one is missing."""
+
+class Pages:
+    """Answers GET of its files, and leaves everything else to the application."""
+
+    def __init__(self, app: App, files: Files) -> None:
         self._app = app
-        self._files = {
-            PATH: (_HTML, _INDEX),
-            f"{PATH}/start.js": (_JS, _START),
-            f"{PATH}/openapi.json": ("application/json", openapi.read_bytes()),
-        }
-        for name, kind in _OF_SWAGGER_UI.items():
-            self._files[f"{PATH}/{name}"] = (kind, (swagger_ui / name).read_bytes())
+        self._files = files
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """ASGI."""
@@ -87,3 +87,27 @@ class ApiPage:
         pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": 200, "headers": pairs})
         await send({"type": "http.response.body", "body": body})
+
+
+def api_page(openapi: Path, swagger_ui: Path) -> Files:
+    """The page of the API. Raises FileNotFoundError where a file is missing."""
+    files = {
+        PATH: (_HTML, _INDEX),
+        f"{PATH}/start.js": (_JS, _START),
+        f"{PATH}/openapi.json": ("application/json", openapi.read_bytes()),
+    }
+    for name, kind in _OF_SWAGGER_UI.items():
+        files[f"{PATH}/{name}"] = (kind, (swagger_ui / name).read_bytes())
+    return files
+
+
+def console() -> Files:
+    """The web chat: plain modules, served as they stand in the folder `console`."""
+    folder = Path(__file__).parent / "console"
+    files = {
+        f"{CONSOLE}/{file.name}": (_KINDS[file.suffix], file.read_bytes())
+        for file in sorted(folder.iterdir())
+        if file.suffix in _KINDS
+    }
+    files[CONSOLE] = files.pop(f"{CONSOLE}/index.html")
+    return files

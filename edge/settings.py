@@ -111,6 +111,8 @@ class EdgeSettings(Section):
 
     api_page: bool = False
     """For development: serve a page at /docs that shows the API and can call it."""
+    console: bool = False
+    """For development: serve a web chat at /console."""
 
     body_seconds: float = Field(default=10, gt=0)
     """How long a client may take to send its body."""

@@ -56,9 +56,9 @@ def anyio_backend() -> str:
 def live_stack() -> Iterator[RunningStack]:
     """The platform as it is deployed, one for the whole run. Do not kill its processes.
 
-    Its edge shows the page of the API too, which is for development.
+    Its edge shows the page of the API and the web chat too, which are for development.
     """
-    with running_stack(environment={"EDGE_API_PAGE": "true"}) as stack:
+    with running_stack(environment={"EDGE_API_PAGE": "true", "EDGE_CONSOLE": "true"}) as stack:
         yield stack
         assert UNDECLARED not in stack.log("handlers"), "a handler broke its contract"
 

@@ -123,6 +123,7 @@ def banner(running: RunningDevStack) -> str:
         f"  {_own_name()} doctor{_data_option(path)}",
         "",
         f"API          {stack.base_url}/api/v1/  (a page that shows it: {stack.base_url}/docs)",
+        f"Web chat     {stack.base_url}/console",
         f"Switchboard  {stack.cloud_url}/",
         f"Restate      {stack.restate.admin_url}/ui/",
         f"Data, logs   {path}  (kept; Ctrl-C stops everything)",
