@@ -1,16 +1,16 @@
-"""`python -m app`: the platform's two processes, and what people ask or tell about it."""
+"""`python -m app`: the platform's two processes, and what people ask or tell about it.
+
+A process that serves has a parent which only watches it; what is imported at the top here is
+what that parent weighs, so everything else is imported where it is used.
+"""
 
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from granian.constants import HTTPModes, Interfaces, Loops
 from granian.server import Server
-
-from app import settings
-from chassis.settings import SettingsError
-from errors import RpcError
 
 # In flight invocations end or move elsewhere within this time after SIGTERM.
 _KILL_SECONDS = 10
@@ -22,16 +22,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     The exit code is 2 for a wrong setting.
     """
     options = _parser().parse_args(arguments)
+    return _telling_mistakes(lambda: options.run(options) or 0)
+
+
+def _telling_mistakes(run: Callable[[], int]) -> int:
+    """What `run` returns; mistakes in the settings are told, a sentence each."""
     try:
-        return options.run(options) or 0
-    except SettingsError as error:
+        return run()
+    except Exception as error:
+        from chassis.settings import SettingsError
+
+        if not isinstance(error, SettingsError):
+            raise
         for mistake in error.mistakes:
             print(mistake, file=sys.stderr)
         return 2
 
 
+def _check_settings(read: Callable[[], object]) -> None:
+    """End with the mistakes if there are any. They are looked for in a process of its own: the
+    one that goes on as the watching parent would keep all that reading them imports."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            code = _telling_mistakes(lambda: 0 if read() is not None else 1)
+        finally:
+            sys.stderr.flush()
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code != 0:
+        sys.exit(code)
+
+
 def _handlers(options: argparse.Namespace) -> None:
-    settings.HandlersConfig.read()
+    def read() -> object:
+        from app.settings import HandlersConfig
+
+        return HandlersConfig.read()
+
+    _check_settings(read)
     # Restate speaks HTTP/2, who asks for /health HTTP/1.1.
     serve("app.handlers_server:create", options.host, options.port, HTTPModes.auto)
 
@@ -39,22 +70,27 @@ def _handlers(options: argparse.Namespace) -> None:
 def _edge(options: argparse.Namespace) -> None:
     if options.private_port is not None:
         os.environ["EDGE_PRIVATE_PORT"] = str(options.private_port)
-    settings.read_edge()
+
+    def read() -> object:
+        from app.settings import read_edge
+
+        return read_edge()
+
+    _check_settings(read)
     serve("app.edge_server:create", options.host, options.port, HTTPModes.http1)
 
 
 def _ask(options: argparse.Namespace) -> int:
-    # Imported here, because the edge's process has no use for all handlers.
     from app import commands
 
     return commands.run(options)
 
 
 def _register(options: argparse.Namespace) -> int:
-    # Imported here: the two processes start without an HTTP client.
     from app.register import RegistrationError, register
+    from app.settings import read_register
 
-    where = settings.read_register()
+    where = read_register()
     try:
         services = register(where, force=options.force, seconds=options.seconds)
     except RegistrationError as error:
@@ -65,10 +101,11 @@ def _register(options: argparse.Namespace) -> int:
 
 
 def _authorization(options: argparse.Namespace) -> int:
-    # Imported here: no other command needs OpenFGA's library.
     from app.authorization import prepare
+    from app.settings import read_openfga
+    from errors import RpcError
 
-    where = settings.read_openfga()
+    where = read_openfga()
     try:
         store_id, model_id = prepare(where, options.seconds)
     except RpcError as error:
