@@ -196,6 +196,15 @@ def test_the_doctor_finds_a_part_that_is_down(dev: Dev) -> None:
         lambda: dev.description["pids"]["local-cloud"] not in (None, pids["local-cloud"]),
         READY_SECONDS,
     )
+    # Others use the same stack.
+    assert wait_until(lambda: _answers(dev.description["local_cloud_url"]), READY_SECONDS)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
 
 
 def test_a_stack_that_was_killed_is_not_taken_for_one_that_runs(dev: Dev, tmp_path: Path) -> None:

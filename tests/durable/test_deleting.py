@@ -139,7 +139,8 @@ async def test_a_deletion_survives_a_kill_at_any_moment(
                 await anyio.sleep(pause)
                 await mortal_stack.kill(killed)
                 await mortal_stack.start(killed)
-            assert receipts[0]["erasedMessages"] == 4
+            # A death of the handlers may let the runs answer before they are stopped.
+            assert receipts[0]["erasedMessages"] in (4, 5, 6)
 
             async def gone(thread: Conversation = thread) -> bool:
                 return await traces(mortal_stack, thread) == []

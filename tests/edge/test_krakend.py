@@ -52,9 +52,11 @@ async def test_the_edge_answers_an_endpoints_url_pattern_as_it_answers_the_publi
         "x-api-key": live_stack.dave.key,
         "x-user-id": "alice",
         "cookie": "session=1",
+        # What is done once is answered twice.
+        "idempotency-key": f"both-ways{path}",
     }
     passed = replayed(backend, endpoint["input_headers"], sent)
-    assert set(passed) == {"content-type", "x-api-key"}
+    assert set(passed) == {"content-type", "x-api-key", "idempotency-key"}
     async with live_stack.client() as client:
         for body in (example, {"wombat": 1}):
             direct = await client.post(path, json=body, headers=sent)
