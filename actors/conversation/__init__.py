@@ -6,13 +6,13 @@ queue of waiting ones. It decides which run is active and what a report of a run
 Key: `tenant/user/conversation_key`, each segment percent-encoded, so that the same
 conversation_key of two users names two threads and nobody can reach another's.
 
-State (lazy, because the history of a thread has no bound):
+State (read key by key, but for the head, because the history of a thread has no bound):
 - `head`: the one record that every command reads and writes; the newest entries of the log, the
   active run and the waiting ones are in it;
 - `log:<page>`: full pages of 16 entries, one entry for each event, never written again. Messages
   live inside the entry of the event that brought them, so appending and reading the newest page
   cost the same at message 10 and 10,000;
-- `content:<sequence>`: the content of an entry that is too large for its page;
+- `text:<sequence>`: the content of an entry that is too large for its page;
 - `run:<run id>`: the record of a settled run; kept as long as the thread;
 - `message:<message id>`: where a message stands in the log;
 - `offshoot:<number>` (a branch), `piece:<number>`, `tip:<branch>`: the ways that the thread went
