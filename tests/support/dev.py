@@ -48,6 +48,8 @@ class Dev:
         self.output_file = folder / "output.txt"
         self._options = options
         self._process: subprocess.Popen[str] | None = None
+        self.megabytes_when_ready = 0.0
+        """Resident, of all processes but the OpenFGA server, which is there only where Go is."""
 
     def start(self) -> None:
         """Start it and wait until it says that it is ready."""
@@ -63,6 +65,9 @@ class Dev:
         process = self._process
         wait_until(lambda: self.ready_file.exists() or process.poll() is not None, READY_SECONDS)
         assert self.ready_file.exists(), self.output
+        pids: dict[str, int] = self.description["pids"]
+        ours = {name: pid for name, pid in pids.items() if name != "openfga"}
+        self.megabytes_when_ready = resident_megabytes([process.pid, *members(ours)])
 
     @property
     def output(self) -> str:
