@@ -78,10 +78,10 @@ def test_ctrl_c_stops_the_answer_and_the_chat_goes_on(dev: Dev) -> None:
 
 def test_ctrl_c_twice_leaves(dev: Dev) -> None:
     with chatting(dev, "left") as terminal:
-        terminal.type(CTRL_C)
+        terminal.press(CTRL_C, lambda: "again leaves" in terminal.shown)
         terminal.wait_for("again leaves")
         terminal.wait_for(PROMPT)
-        terminal.type(CTRL_C)
+        terminal.press(CTRL_C, lambda: not terminal.runs)
         assert terminal.ended() == 130
 
 

@@ -5,6 +5,7 @@ import pty
 import select
 import subprocess
 import time
+from collections.abc import Callable
 from types import TracebackType
 
 from tests.support.dev import YOCASO, environment
@@ -48,6 +49,22 @@ class Terminal:
     def type(self, text: str) -> None:
         """Press these keys."""
         os.write(self._ours, text.encode())
+
+    def press(self, key: str, heard: Callable[[], bool]) -> None:
+        """Press a key at the prompt, and again after a while when nothing came of it: a Ctrl-C in
+        the instant before Python waits for the line is noticed with the next key only."""
+        deadline = time.monotonic() + SECONDS
+        while not heard():
+            assert time.monotonic() < deadline, f"nothing came of it: {self.shown!r}"
+            self.type(key)
+            patience = time.monotonic() + 5
+            while not heard() and time.monotonic() < patience:
+                self._read()
+
+    @property
+    def runs(self) -> bool:
+        """Whether the program has not ended."""
+        return self._process.poll() is None
 
     def say(self, line: str) -> None:
         """Type a line at the prompt."""
