@@ -24,9 +24,9 @@ from tests.support.repository import ROOT
 SHELL = re.compile(r"^```sh\n(.*?)^```$", re.M | re.S)
 REFUSED = re.compile(r"^curl (.*?) +# (\d{3}) ([a-z_]+\.[a-z_]+)$")
 CURL = re.compile(r"^  (KEY=.*|curl .*)$", re.M)
-# What was measured on an idle machine is 3 to 5 s, a loaded one takes longer, and 580 MB; a stack
+# What was measured on an idle machine is 3 to 5 s and 580 to 600 MB; both vary, and a stack
 # that has been used holds more.
-READY_WITHIN_SECONDS, MEGABYTES = 45, 640
+READY_WITHIN_SECONDS, MEGABYTES = 45, 680
 
 
 def test_it_is_ready_soon_and_small(dev: Dev) -> None:
