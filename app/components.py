@@ -56,8 +56,9 @@ from services.openfga.client import OpenFgaStore
 from services.openfga.handlers import OpenFGA
 from services.openrouter import contract as openrouter
 from services.openrouter.catalogue import Catalogue
-from services.openrouter.client import OpenRouterClient, open_http
+from services.openrouter.client import OpenRouterClient
 from services.openrouter.handlers import OpenRouter
+from services.openrouter.http import Http
 from services.openrouter.streams import ModelStreams
 from services.organization import contract as organization
 from services.organization.contract import objects as organization_objects
@@ -80,7 +81,8 @@ class Platform:
     bus: BusServer
     catalogue: Catalogue
     streams: ModelStreams
-    http: tuple[httpx.AsyncClient, ...]
+    model_http: Http
+    admin_http: httpx.AsyncClient
     authorization: OpenFgaStore
     firebase_http: httpx.AsyncClient
     tools: ToolServers
@@ -90,9 +92,9 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
     """Put the platform, and `more` beside it, together. Does no I/O: free in a test."""
     bus = BusServer(config.process.bus_path)
     broadcast = Broadcast(bus)
-    http = open_http(config.openrouter)
+    model_http = Http(config.openrouter)
     admin_http = open_admin(str(config.erasure.url))
-    client = OpenRouterClient(http, config.openrouter)
+    client = OpenRouterClient(model_http, config.openrouter)
     catalogue = Catalogue(client)
     streams = _streams(config, client, broadcast)
     authorization = OpenFgaStore(config.openfga)
@@ -131,8 +133,17 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
         ],
         SERVED_BY_EDGE,
     )
-    clients = (http, admin_http)
-    return Platform(registry, bus, catalogue, streams, clients, authorization, firebase_http, tools)
+    return Platform(
+        registry,
+        bus,
+        catalogue,
+        streams,
+        model_http,
+        admin_http,
+        authorization,
+        firebase_http,
+        tools,
+    )
 
 
 def _conversation(config: HandlersConfig, hints: Broadcast, accepting: Accepting) -> Registered:

@@ -10,13 +10,14 @@ from chassis.rpc import Mode
 from edge.credentials.authenticate import Authenticator
 from edge.credentials.verified import Verified
 from edge.requests import Request
-from services.openrouter.client import OpenRouterClient, open_http
+from services.openrouter.client import OpenRouterClient
+from services.openrouter.http import Http
 
 
 def handlers() -> App:
     """The Restate endpoint."""
     settings = HandlersConfig.read().openrouter
-    client = OpenRouterClient(open_http(settings), settings)
+    client = OpenRouterClient(Http(settings), settings)
     return handlers_server.with_components(
         Registered.of(components.gateway, components.BenchGateway()),
         Registered.of(components.service, components.BenchService(client)),

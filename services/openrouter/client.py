@@ -1,6 +1,6 @@
 """A plain HTTP client of OpenRouter's chat API, usable from any shell.
 
-    async with open_http(settings) as http:
+    async with Http(settings) as http:
         client = OpenRouterClient(http, settings)
         async with client.stream_chat(request) as answer:
             async for event in answer: ...
@@ -15,12 +15,20 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
+from aiohttp import (
+    ClientConnectorError,
+    ClientError,
+    ClientOSError,
+    ClientResponse,
+    ConnectionTimeoutError,
+    ServerDisconnectedError,
+)
 
 from services.openrouter import faults, reading, reasons
 from services.openrouter.answers import ModelList, parse
 from services.openrouter.assembly import Assembly
 from services.openrouter.deadlines import Deadlines
+from services.openrouter.http import Http, Reuse
 from services.openrouter.settings import OpenRouterSettings
 from services.openrouter.wire import (
     ChatRequest,
@@ -32,20 +40,13 @@ from services.openrouter.wire import (
 )
 
 
-def open_http(settings: OpenRouterSettings) -> httpx.AsyncClient:
-    """The HTTP client for one process: no pool limit (streams are admitted elsewhere), no read
-    timeout (deadlines.py has better ones), no redirects (they would carry our key away)."""
-    timeout = httpx.Timeout(None, connect=settings.connect_timeout_seconds)
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=50, keepalive_expiry=30)
-    return httpx.AsyncClient(timeout=timeout, limits=limits, follow_redirects=False)
-
-
 class OpenRouterClient:
     """Chat and model list. `http` is the caller's, who also closes it."""
 
-    def __init__(self, http: httpx.AsyncClient, settings: OpenRouterSettings) -> None:
+    def __init__(self, http: Http, settings: OpenRouterSettings) -> None:
         self._http = http
         self._settings = settings
+        self._base = settings.base_url.rstrip("/")
 
     @asynccontextmanager
     async def stream_chat(
@@ -83,8 +84,7 @@ class OpenRouterClient:
         :raises RpcError: the list cannot be had; retryable unless we are not configured
         """
         clock = Deadlines(None, self._settings)
-        request = self._http.build_request("GET", self._url("models"), headers=self._headers())
-        async with self._send(request, "", clock) as response:
+        async with self._send("GET", "models", "", clock, self._headers()) as response:
             body = await reading.whole_body(response, "", clock)
         found = parse(ModelList, body)
         if found is None:
@@ -94,57 +94,52 @@ class OpenRouterClient:
     @asynccontextmanager
     async def _open(
         self, request: ChatRequest, clock: Deadlines, *, stream: bool
-    ) -> AsyncGenerator[httpx.Response]:
+    ) -> AsyncGenerator[ClientResponse]:
         headers = self._headers()
         if request.idempotency_key:
             headers["Idempotency-Key"] = request.idempotency_key
-        post = self._http.build_request(
-            "POST",
-            self._url("chat/completions"),
-            headers=headers,
-            json=request_body(request, stream=stream),
-        )
-        async with self._send(post, request.model, clock) as response:
+        body = request_body(request, stream=stream)
+        path = "chat/completions"
+        async with self._send("POST", path, request.model, clock, headers, body) as response:
             yield response
 
     @asynccontextmanager
     async def _send(
-        self, request: httpx.Request, model: str, clock: Deadlines
-    ) -> AsyncGenerator[httpx.Response]:
+        self,
+        method: str,
+        path: str,
+        model: str,
+        clock: Deadlines,
+        headers: dict[str, str],
+        body: dict[str, Any] | None = None,
+    ) -> AsyncGenerator[ClientResponse]:
         """The open answer of a request that was accepted; an error answer is raised."""
         async with clock.watch(model):
             try:
-                response = await self._send_past_stale_connection(request)
-            except httpx.TimeoutException as error:
+                response = await self._send_past_stale_connection(method, path, headers, body)
+            except (ClientConnectorError, ConnectionTimeoutError) as error:
                 raise faults.about(reasons.UNREACHABLE, model) from error
-            except httpx.ConnectError as error:
-                raise faults.about(reasons.UNREACHABLE, model) from error
-            except httpx.RequestError as error:
+            except (ClientError, OSError) as error:
                 raise faults.about(reasons.STREAM_CUT, model) from error
         try:
-            if response.status_code != 200:
+            if response.status != 200:
                 raise await reading.refusal(response, model, clock)
             yield response
         finally:
-            await response.aclose()
+            # Gives a connection back whose answer was read to its end, and drops any other.
+            response.close()
 
-    async def _send_past_stale_connection(self, request: httpx.Request) -> httpx.Response:
-        fresh = False
-
-        async def trace(event: str, _: Any) -> None:
-            nonlocal fresh
-            fresh = fresh or event == "connection.connect_tcp.started"
-
-        request.extensions = {**request.extensions, "trace": trace}
+    async def _send_past_stale_connection(
+        self, method: str, path: str, headers: dict[str, str], body: dict[str, Any] | None
+    ) -> ClientResponse:
+        url, reuse = f"{self._base}/{path}", Reuse()
+        how: dict[str, Any] = {"headers": headers, "json": body, "trace_request_ctx": reuse}
         try:
-            return await self._http.send(request, stream=True)
-        except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
-            if fresh:
+            return await self._http.session.request(method, url, allow_redirects=False, **how)
+        except (ServerDisconnectedError, ClientOSError):
+            if not reuse.happened:
                 raise
-            return await self._http.send(request, stream=True)
-
-    def _url(self, path: str) -> str:
-        return f"{self._settings.base_url.rstrip('/')}/{path}"
+            return await self._http.session.request(method, url, allow_redirects=False, **how)
 
     def _headers(self) -> dict[str, str]:
         key = self._settings.api_key

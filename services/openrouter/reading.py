@@ -6,9 +6,10 @@ reason has come) only costs its usage: the text is there and paid for.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 
-import httpx
+from aiohttp import ClientError, ClientResponse, StreamReader
+from aiohttp.http_exceptions import ContentEncodingError
 
 from errors import RpcError
 from services.openrouter import faults, reasons
@@ -23,7 +24,7 @@ _DRAIN_SECONDS = 0.1
 
 
 async def stream(
-    response: httpx.Response, model: str, clock: Deadlines
+    response: ClientResponse, model: str, clock: Deadlines
 ) -> AsyncGenerator[Delta | Finish]:
     """The events of an answer; a provider that does not stream is understood as well."""
     assembly = Assembly(model, response.headers.get("x-generation-id", ""))
@@ -33,7 +34,7 @@ async def stream(
         yield Delta(completion.text, completion.reasoning)
         yield completion.finish
         return
-    pieces = response.aiter_bytes()
+    pieces = response.content
     async for answer in _events(pieces, assembly, clock):
         delta, alive = assembly.add(answer)
         if alive:
@@ -47,7 +48,7 @@ async def stream(
 
 
 async def _events(
-    pieces: AsyncIterator[bytes], assembly: Assembly, clock: Deadlines
+    pieces: StreamReader, assembly: Assembly, clock: Deadlines
 ) -> AsyncGenerator[Answer]:
     """Every event up to `[DONE]`, or up to the end where the finish reason came before it."""
     model, parser, first = assembly.asked_model, SseParser(), b""
@@ -75,28 +76,32 @@ async def _events(
         raise faults.about(reasons.STREAM_CUT, model)
 
 
-async def _drain(pieces: AsyncIterator[bytes]) -> None:
+async def _drain(pieces: StreamReader) -> None:
     """Read the empty end after `[DONE]`, without which the connection cannot be used again."""
-    with contextlib.suppress(TimeoutError, httpx.RequestError):
+    if pieces.at_eof():
+        return
+    with contextlib.suppress(TimeoutError, ClientError, OSError):
         async with asyncio.timeout(_DRAIN_SECONDS):
-            async for _ in pieces:
+            while await pieces.readany():
                 pass
 
 
-async def _next_piece(pieces: AsyncIterator[bytes], model: str, clock: Deadlines) -> bytes | None:
+async def _next_piece(pieces: StreamReader, model: str, clock: Deadlines) -> bytes | None:
+    if pieces.at_eof():
+        return None
     async with clock.watch(model):
         try:
-            return await anext(pieces, None)
-        except httpx.DecodingError as error:
-            raise faults.about(reasons.GARBAGE, model) from error
-        except httpx.RequestError as error:
-            raise faults.about(reasons.STREAM_CUT, model) from error
+            return await pieces.readany() or None
+        except (ClientError, OSError) as error:
+            garbled = isinstance(error.__cause__, ContentEncodingError)
+            reason = reasons.GARBAGE if garbled else reasons.STREAM_CUT
+            raise faults.about(reason, model) from error
 
 
-async def whole_body(response: httpx.Response, model: str, clock: Deadlines) -> bytes:
+async def whole_body(response: ClientResponse, model: str, clock: Deadlines) -> bytes:
     """The body of any answer, up to a size that no honest one has."""
     body = bytearray()
-    pieces = response.aiter_bytes()
+    pieces = response.content
     while (piece := await _next_piece(pieces, model, clock)) is not None:
         body += piece
         if len(body) > MAX_ANSWER_BYTES:
@@ -114,15 +119,15 @@ def answer_in(text: str | bytes, model: str) -> Answer:
     return answer
 
 
-async def refusal(response: httpx.Response, model: str, clock: Deadlines) -> RpcError:
+async def refusal(response: ClientResponse, model: str, clock: Deadlines) -> RpcError:
     """The error in an answer that is not a 200."""
     body = await whole_body(response, model, clock)
     answer = parse(Answer, body)
     if answer is None or answer.error is None:
-        return faults.from_answer(response.status_code, response.headers, body, model)
+        return faults.from_answer(response.status, response.headers, body, model)
     return faults.from_error(
         _vendor_error(answer.error),
-        status=response.status_code,
+        status=response.status,
         headers=response.headers,
         model=model,
     )

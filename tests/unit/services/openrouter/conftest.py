@@ -2,12 +2,12 @@
 
 from collections.abc import AsyncIterator, Iterator
 
-import httpx
 import pytest
 from pydantic import SecretStr
 
 from devstack.openrouter.control import OpenRouterControl
 from services.openrouter.client import OpenRouterClient
+from services.openrouter.http import Http
 from services.openrouter.settings import OpenRouterSettings
 from services.openrouter.streams import ModelStreams
 from tests.support.double import running_double
@@ -34,14 +34,13 @@ def settings(address: str) -> OpenRouterSettings:
 
 
 @pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
-    """Without certificates, which take longer to load than a test to run."""
-    async with httpx.AsyncClient(timeout=None, verify=False, trust_env=False) as http:
+async def http(settings: OpenRouterSettings) -> AsyncIterator[Http]:
+    async with Http(settings) as http:
         yield http
 
 
 @pytest.fixture
-def client(http: httpx.AsyncClient, settings: OpenRouterSettings) -> OpenRouterClient:
+def client(http: Http, settings: OpenRouterSettings) -> OpenRouterClient:
     return OpenRouterClient(http, settings)
 
 

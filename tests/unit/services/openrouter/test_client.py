@@ -2,15 +2,21 @@
 
 import asyncio
 import contextlib
+import gzip
+import json
+from collections.abc import Mapping
+from typing import Any
 
-import httpx
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import RawTestServer
 from pydantic import SecretStr
 
 from devstack.openrouter.control import OpenRouterControl
 from devstack.openrouter.messages import Answer, ToolCall
 from errors import Code, RpcError
-from services.openrouter.client import OpenRouterClient, open_http
+from services.openrouter.client import OpenRouterClient
+from services.openrouter.http import Http
 from services.openrouter.settings import OpenRouterSettings
 from services.openrouter.wire import Delta
 from tests.support.models import Heard, listen, question
@@ -111,11 +117,7 @@ async def test_tool_calls_that_all_claim_the_same_index_stay_apart(
     end = 'data: {"choices":[{"delta":{},"finish_reason":"tool_calls"}]}\n\ndata: [DONE]\n\n'
     body = part("a", "f", "{}") + part("b", "g", "[") + part("b", "", "]") + end
 
-    def answer(_: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, headers={"content-type": "text/event-stream"}, text=body)
-
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-        heard = await listen(OpenRouterClient(http, settings))
+    heard, _ = await said_by_a_server(settings, text=body, content_type="text/event-stream")
     assert heard.finish is not None
     found = [(call.id, call.name, call.arguments) for call in heard.finish.tool_calls]
     assert found == [("a", "f", "{}"), ("b", "g", "[]")]
@@ -124,12 +126,9 @@ async def test_tool_calls_that_all_claim_the_same_index_stay_apart(
 async def test_a_provider_that_ignores_streaming_is_understood(
     settings: OpenRouterSettings,
 ) -> None:
-    def answer(_: httpx.Request) -> httpx.Response:
-        message = {"message": {"content": "whole"}, "finish_reason": "stop"}
-        return httpx.Response(200, json={"id": "g", "choices": [message]})
-
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-        heard = await listen(OpenRouterClient(http, settings))
+    message = {"message": {"content": "whole"}, "finish_reason": "stop"}
+    body = json.dumps({"id": "g", "choices": [message]})
+    heard, _ = await said_by_a_server(settings, text=body, content_type="application/json")
     assert (heard.text, heard.reason) == ("whole", "")
 
 
@@ -143,26 +142,62 @@ async def test_an_answer_without_usage_is_still_an_answer(
 
 
 async def test_the_key_and_the_apps_name_go_with_every_call(
-    client: OpenRouterClient, settings: OpenRouterSettings
+    settings: OpenRouterSettings,
 ) -> None:
-    seen: list[httpx.Headers] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        seen.append(request.headers)
-        return httpx.Response(500)
-
     named = settings.model_copy(update={"referer": "https://yocaso.dev", "title": "Yocaso"})
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http:
-        await listen(OpenRouterClient(http, named), question(idempotency_key="k1"))
-    assert seen[0]["authorization"] == "Bearer sk-or-test"
-    assert seen[0]["http-referer"] == "https://yocaso.dev"
-    assert seen[0]["x-title"] == "Yocaso"
-    assert seen[0]["idempotency-key"] == "k1"
+    _, headers = await said_by_a_server(named, idempotency_key="k1", status=500)
+    assert headers["authorization"] == "Bearer sk-or-test"
+    assert headers["http-referer"] == "https://yocaso.dev"
+    assert headers["x-title"] == "Yocaso"
+    assert headers["idempotency-key"] == "k1"
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_no_redirect_takes_our_key_away(settings: OpenRouterSettings, status: int) -> None:
+    elsewhere = {"location": f"{settings.base_url}/chat/completions"}
+    heard, _ = await said_by_a_server(settings, status=status, headers=elsewhere)
+    assert (heard.text, heard.reason) == ("", "model.failed")
+
+
+async def test_a_compressed_answer_is_unpacked_and_a_broken_one_is_garbage(
+    settings: OpenRouterSettings,
+) -> None:
+    end = '{"delta":{"content":"packed"},"finish_reason":"stop"}'
+    body = gzip.compress(f'data: {{"choices":[{end}]}}\n\ndata: [DONE]\n\n'.encode())
+    packed = {"content-encoding": "gzip"}
+    event_stream = "text/event-stream"
+    heard, _ = await said_by_a_server(
+        settings, body=body, headers=packed, content_type=event_stream
+    )
+    assert (heard.text, heard.reason) == ("packed", "")
+    heard, _ = await said_by_a_server(
+        settings, body=b"not packed at all", headers=packed, content_type=event_stream
+    )
+    assert heard.reason == "model.garbage"
+
+
+async def said_by_a_server(
+    settings: OpenRouterSettings, *, idempotency_key: str = "", **answer: Any
+) -> tuple[Heard, Mapping[str, str]]:
+    """What a client hears from a server that answers everything so, and the headers it sent."""
+    seen: list[Mapping[str, str]] = []
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        seen.append(request.headers)
+        return web.Response(**answer)
+
+    async with RawTestServer(handle) as server:
+        there = settings.model_copy(update={"base_url": str(server.make_url("/"))})
+        async with Http(there) as http:
+            asked = question(idempotency_key=idempotency_key)
+            heard = await listen(OpenRouterClient(http, there), asked)
+    [headers] = seen
+    return heard, headers
 
 
 @pytest.mark.parametrize("key", [None, SecretStr("")])
 async def test_without_a_key_nothing_is_called(
-    http: httpx.AsyncClient,
+    http: Http,
     settings: OpenRouterSettings,
     double: OpenRouterControl,
     key: SecretStr | None,
@@ -258,7 +293,7 @@ class KeepAliveServer:
         server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
         port = server.sockets[0].getsockname()[1]
         there = settings.model_copy(update={"base_url": f"http://127.0.0.1:{port}"})
-        async with server, open_http(there) as http:
+        async with server, Http(there) as http:
             client = OpenRouterClient(http, there)
             return [await listen(client) for _ in range(times)]
 

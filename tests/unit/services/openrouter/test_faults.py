@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -14,6 +13,7 @@ from errors import Code, RpcError
 from services.openrouter import faults
 from services.openrouter.answers import VendorError
 from services.openrouter.client import OpenRouterClient
+from services.openrouter.http import Http
 from services.openrouter.settings import OpenRouterSettings
 from tests.support.models import Heard, listen, question
 
@@ -110,7 +110,7 @@ async def test_the_error_page_of_a_proxy_is_classified_by_its_status(
 
 
 async def test_a_refused_credential_is_not_the_callers_fault_and_not_shown(
-    http: httpx.AsyncClient, settings: OpenRouterSettings, double: OpenRouterControl
+    http: Http, settings: OpenRouterSettings, double: OpenRouterControl
 ) -> None:
     wrong = settings.model_copy(update={"api_key": SecretStr("invalid")})
     heard = await listen(OpenRouterClient(http, wrong))
@@ -335,9 +335,7 @@ async def test_a_fallback_that_fails_too_is_the_failure(
     assert len(await double.calls()) == 1
 
 
-async def test_nobody_listening_is_unreachable(
-    http: httpx.AsyncClient, settings: OpenRouterSettings
-) -> None:
+async def test_nobody_listening_is_unreachable(http: Http, settings: OpenRouterSettings) -> None:
     nowhere = settings.model_copy(update={"base_url": f"http://127.0.0.1:{free_port()}"})
     heard = await listen(OpenRouterClient(http, nowhere))
     fails_with(heard, Code.UNAVAILABLE, "openrouter.unreachable", terminal=False)
