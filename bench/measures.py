@@ -106,14 +106,14 @@ class _Writer:
 
     def __init__(self, platform: Platform, fresh: list[str]) -> None:
         self._platform, self._fresh = platform, fresh
-        self._key, self._after, self._left = "", 0, 0
+        self._key, self._left = "", 0
 
     async def turn(self) -> None:
         """One turn."""
         if not self._left and self._fresh:
-            self._key, self._after, self._left = self._fresh.pop(), 0, 10
+            self._key, self._left = self._fresh.pop(), 10
         self._left -= 1
-        self._after = await self._platform.turn(self._key, self._after)
+        await self._platform.turn(self._key)
 
 
 async def acceptance(platform: Platform, seconds: float) -> Figures:
@@ -121,21 +121,19 @@ async def acceptance(platform: Platform, seconds: float) -> Figures:
     key = await platform.thread(f"accept-{next(_number)}")
     times: list[float] = []
     end = time.perf_counter() + seconds
-    after = 0
     while time.perf_counter() < end:
         began = time.perf_counter()
-        run_id = (await platform.send(key))["runId"]
+        accepted = await platform.send(key)
         times.append(time.perf_counter() - began)
-        after = await platform.until_completed(key, run_id, after)
+        await platform.until_completed(key, accepted)
     return {"accept.p50.1": sorted(times)[len(times) // 2] * 1000}
 
 
 async def reads(platform: Platform, seconds: float) -> Figures:
     """conversation-state of a thread of ten messages, sixteen readers."""
     key = await platform.thread(f"reads-{next(_number)}")
-    after = 0
     for _ in range(5):
-        after = await platform.turn(key, after)
+        await platform.turn(key)
     body = {"conversation_key": key}
     load = await _wrk(platform, "/api/v1/llm/gateway/conversation-state", 16, seconds, body=body)
     return {"state.rps.16": load.per_second}
@@ -152,14 +150,13 @@ async def history(platform: Platform, seconds: float) -> Figures:
     figures: Figures = {}
     for size, key in (("short", SHORT), ("long", LONG)):
         page = {"conversation_key": key, "page_size": 10}
-        after = (await platform.call("conversation-state", page))["lastSequence"]
         times: dict[str, list[float]] = {"turn": [], "accept": [], "page": []}
         end = time.perf_counter() + seconds
         while time.perf_counter() < end:
             began = time.perf_counter()
-            run_id = (await platform.send(key))["runId"]
+            accepted = await platform.send(key)
             times["accept"].append(time.perf_counter() - began)
-            after = await platform.until_completed(key, run_id, after)
+            await platform.until_completed(key, accepted)
             times["turn"].append(time.perf_counter() - began)
             began = time.perf_counter()
             await platform.call("list-messages", page)

@@ -82,10 +82,9 @@ class Platform:
         said = {"role": "user", "content": text}
         return await self.call("send-message", {"conversation_key": key, "user_message": said})
 
-    async def turn(self, key: str, after: int) -> int:
-        """A message and its answer, read through pull-events; returns the newest sequence."""
-        run_id = (await self.send(key))["runId"]
-        return await self.until_completed(key, run_id, after)
+    async def turn(self, key: str) -> None:
+        """A message and its answer, read through pull-events."""
+        await self.until_completed(key, await self.send(key))
 
     async def until_settled(self, key: str, run_id: str) -> None:
         """Wait for a run without reading what others say in its thread."""
@@ -97,14 +96,15 @@ class Platform:
             pull = {"conversation_key": key, "after": after, "wait": "20s", "limit": 200}
             after = max(after, (await self.call("pull-events", pull))["lastSequence"])
 
-    async def until_completed(self, key: str, run_id: str, after: int) -> int:
-        """Read the thread's events until a run has completed; returns the newest sequence."""
+    async def until_completed(self, key: str, accepted: dict[str, Any]) -> None:
+        """Read what follows an accepted message until its run has completed."""
+        run_id, after = accepted["runId"], accepted["lastSequence"]
         while True:
             asked = {"conversation_key": key, "after": after, "wait": "20s"}
             for event in (await self.call("pull-events", asked))["events"]:
                 after = event["sequence"]
                 if event["type"] == "run.completed" and event["runId"] == run_id:
-                    return after
+                    return
 
     async def events(self, key: str, after: int = 0) -> AsyncIterator[tuple[str, dict[str, Any]]]:
         """The thread's event stream: `(type, content)` as they come."""

@@ -33,9 +33,8 @@ async def _turns(platform: Platform, calls: int, model: str, seconds: float) -> 
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         key = await platform.thread(f"tools-{next(_number)}", model, tools=bool(calls))
-        after = 0
         for _ in range(10):
             began = time.perf_counter()
-            after = await platform.turn(key, after)
+            await platform.turn(key)
             times.append(time.perf_counter() - began)
     return sorted(times)[len(times) // 2] * 1000

@@ -18,8 +18,9 @@ Said = SendMessageRequest | EditMessageRequest
 """The requests that bring a message."""
 
 
-async def repeated(ctx: ObjectContext, head: Head, request: Said) -> Run | None:
-    """The run that this client_message_id started before; raises message.id_reused."""
+async def repeated(ctx: ObjectContext, head: Head, request: Said) -> tuple[Run, int] | None:
+    """The run that this client_message_id started before, and up to where that was told; raises
+    message.id_reused."""
     if not request.client_message_id:
         return None
     sent = await SENT.of(request.client_message_id).get(ctx)
@@ -29,7 +30,7 @@ async def repeated(ctx: ObjectContext, head: Head, request: Said) -> Run | None:
         raise MESSAGE_ID_REUSED.error()
     run = await run_record(ctx, head, sent.run_id)
     assert run is not None, "a run that was accepted has a record"
-    return run
+    return run, sent.last_sequence
 
 
 def say(
@@ -55,13 +56,22 @@ def say(
             client_message_id=request.client_message_id,
         ),
     )
-    if request.client_message_id:
-        sent = Sent(run_id=run.run_id, message_id=run.message_id, digest=_digest(request))
-        SENT.of(request.client_message_id).set(ctx, sent)
     piece = ledger.head.piece
     return PendingRun(
         run=run, turn=sequence, policy=policy, piece=piece.number, branch=piece.branch
     )
+
+
+def remember(ctx: ObjectContext, ledger: Ledger, run: Run, request: Said) -> None:
+    """Keep what was answered to this client_message_id; last, when all is appended."""
+    if request.client_message_id:
+        sent = Sent(
+            run_id=run.run_id,
+            message_id=run.message_id,
+            digest=_digest(request),
+            last_sequence=ledger.head.last_sequence,
+        )
+        SENT.of(request.client_message_id).set(ctx, sent)
 
 
 def _digest(request: Said) -> str:

@@ -186,11 +186,13 @@ class Content(Message):
 
 
 class Sent(Message):
-    """What a client_message_id was used for, and a digest of what was sent with it."""
+    """What a client_message_id was used for, a digest of what was sent with it, and the newest
+    event that was answered; 0 where it was kept before that was."""
 
     run_id: str = ""
     message_id: str = ""
     digest: str = ""
+    last_sequence: UInt32 = 0
 
 
 class StoredResult(Message):

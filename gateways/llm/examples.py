@@ -219,7 +219,9 @@ EXAMPLES: dict[Rpc[Any, Any], Example] = {
             user_message=contract.PublicUserMessage(role=Role.user, content=_ASKED.content),
             client_message_id="2f1d6c0e-5a7b",
         ),
-        SendMessageResponse(run_id=_RUN, status=RunStatus.RUNNING, message_id=_QUESTION),
+        SendMessageResponse(
+            run_id=_RUN, status=RunStatus.RUNNING, message_id=_QUESTION, last_sequence=2
+        ),
     ),
     contract.conversation_state: Example(
         contract.ConversationStateRequest(conversation_key=_KEY),
@@ -243,7 +245,11 @@ EXAMPLES: dict[Rpc[Any, Any], Example] = {
     contract.regenerate: Example(
         contract.PublicRegenerateRequest(conversation_key=_KEY, message_id=_ANSWER),
         BranchedResponse(
-            run_id=_RUN, status=RunStatus.RUNNING, message_id=_QUESTION, branch_id="branch-1"
+            run_id=_RUN,
+            status=RunStatus.RUNNING,
+            message_id=_QUESTION,
+            branch_id="branch-1",
+            last_sequence=6,
         ),
     ),
     contract.edit_message: Example(
@@ -254,7 +260,11 @@ EXAMPLES: dict[Rpc[Any, Any], Example] = {
             client_message_id="8c9b6e1f-0d2a",
         ),
         BranchedResponse(
-            run_id=_RUN, status=RunStatus.RUNNING, message_id=_EDITED, branch_id="branch-2"
+            run_id=_RUN,
+            status=RunStatus.RUNNING,
+            message_id=_EDITED,
+            branch_id="branch-2",
+            last_sequence=7,
         ),
     ),
     contract.choose_branch: Example(

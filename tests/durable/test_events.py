@@ -1,5 +1,7 @@
 """Events and live text: every reader gets the same, from anywhere, at any time."""
 
+import uuid
+
 import anyio
 import pytest
 
@@ -170,6 +172,27 @@ async def test_a_pull_answers_at_once_when_there_is_something_and_waits_otherwis
         group.start_soon(pull)
         await model.release("hold")
     assert types_of(answers[0]["events"])[0] == "message.completed"
+
+
+async def test_what_was_accepted_says_from_where_its_answer_is_read(
+    model: OpenRouterControl, alice: User
+) -> None:
+    thread = await alice.create()
+    await thread.ask("first")
+    text = f"held {uuid.uuid4()}"
+    await model.script(Answer(text="yes", gate=text, hold_after=0), contains=text)
+    sent = await thread.accept(text)
+    queued = await thread.accept("behind it")
+    assert (sent["lastSequence"], queued["lastSequence"]) == (6, 7)
+    await model.release(text)
+    await thread.settled(queued["runId"])
+    events = await thread.pull(after=sent["lastSequence"])
+    own = [event["type"] for event in events["events"] if event["runId"] == sent["runId"]]
+    assert own == ["message.completed", "run.completed"]
+    again = await thread.call("regenerate", message_id=sent["messageId"])
+    await thread.settled(again["runId"])
+    events = await thread.pull(after=again["lastSequence"])
+    assert types_of(events["events"]) == ["message.completed", "run.completed"]
 
 
 async def test_a_pull_takes_as_many_as_it_asks_for(alice: User) -> None:

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from actors.conversation.contract.run import RunStatus, UserMessage
 from actors.conversation.contract.thread import GenerationConfig, InterruptPolicy
-from chassis.message import Int32, Message, ProtoEnum, Timestamp
+from chassis.message import Int32, Message, ProtoEnum, Timestamp, UInt32
 
 
 class BranchKind(ProtoEnum):
@@ -53,12 +53,14 @@ class BranchedResponse(Message):
     """The run that was started or queued, and the branch that it began, now the active one.
 
     message_id: the user's message that is answered.
+    last_sequence: the newest event that the acceptance brought; what follows comes after it.
     """
 
     run_id: str = ""
     status: RunStatus = RunStatus.RUN_STATUS_UNSPECIFIED
     message_id: str = ""
     branch_id: str = ""
+    last_sequence: UInt32 = 0
 
 
 class ChooseBranchRequest(Message):

@@ -85,11 +85,16 @@ class SendMessageRequest(Message):
 
 
 class SendMessageResponse(Message):
-    """What was accepted. `status` is RUNNING or QUEUED."""
+    """What was accepted. `status` is RUNNING or QUEUED.
+
+    last_sequence: the newest event that the acceptance brought: as `after` of pull-events it leads
+    straight to what follows, which is the answer.
+    """
 
     run_id: str = ""
     status: RunStatus = RunStatus.RUN_STATUS_UNSPECIFIED
     message_id: str = ""
+    last_sequence: UInt32 = 0
 
 
 class BeginRunRequest(Message):

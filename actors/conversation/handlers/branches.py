@@ -56,7 +56,7 @@ class Branches:
         activity.tell(ctx, ledger.head, accepted.at)
         ledger.save()
         self._lifecycle.announce(ctx, ledger)
-        return _branched(run)
+        return _branched(run, ledger.head.last_sequence)
 
     @implements(contract.edit_message)
     async def edit_message(
@@ -66,7 +66,7 @@ class Branches:
         ledger = await Ledger.open(ctx)
         repeated = await saying.repeated(ctx, ledger.head, request)
         if repeated is not None:
-            return _branched(repeated)
+            return _branched(*repeated)
         asked = await self._message(ctx, ledger, request.message_id)
         if asked.event.message is None or asked.event.message.role is not Role.user:
             raise contract.NOT_THE_USERS.error()
@@ -77,10 +77,11 @@ class Branches:
         ledger.append(BRANCH_CREATED, accepted.at, message_id=request.message_id)
         pending = saying.say(ctx, ledger, run, request, policy, accepted.at)
         await self._starting.launch(ctx, ledger, pending, accepted)
+        saying.remember(ctx, ledger, run, request)
         activity.tell(ctx, ledger.head, accepted.at)
         ledger.save()
         self._lifecycle.announce(ctx, ledger)
-        return _branched(run)
+        return _branched(run, ledger.head.last_sequence)
 
     @implements(contract.choose_branch)
     async def choose_branch(self, ctx: ObjectContext, request: ChooseBranchRequest) -> Branch:
@@ -125,10 +126,11 @@ class Branches:
         return await log.entry_at(ctx, ledger.head, entry.turn)
 
 
-def _branched(run: Run) -> BranchedResponse:
+def _branched(run: Run, last_sequence: int) -> BranchedResponse:
     return BranchedResponse(
         run_id=run.run_id,
         status=run.status,
         message_id=run.message_id,
         branch_id=run.branch_id,
+        last_sequence=last_sequence,
     )

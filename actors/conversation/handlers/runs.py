@@ -35,17 +35,18 @@ class Runs:
         head = ledger.head
         repeated = await saying.repeated(ctx, head, request)
         if repeated is not None:
-            return _accepted(repeated)
+            return _accepted(*repeated)
         policy = self._starting.check_room(head, request.interrupt_policy)
         run, accepted = await self._starting.accept(ctx, head, request.generation_config)
 
         run.branch_id = branch_id(head.piece.branch)
         pending = saying.say(ctx, ledger, run, request, policy, accepted.at)
         await self._starting.launch(ctx, ledger, pending, accepted)
+        saying.remember(ctx, ledger, run, request)
         activity.tell(ctx, head, accepted.at)
         ledger.save()
         self._lifecycle.announce(ctx, ledger)
-        return _accepted(run)
+        return _accepted(run, head.last_sequence)
 
     @implements(contract.cancel_run)
     async def cancel_run(self, ctx: ObjectContext, request: CancelRunRequest) -> Run:
@@ -76,5 +77,10 @@ class Runs:
         return active.run
 
 
-def _accepted(run: Run) -> SendMessageResponse:
-    return SendMessageResponse(run_id=run.run_id, status=run.status, message_id=run.message_id)
+def _accepted(run: Run, last_sequence: int) -> SendMessageResponse:
+    return SendMessageResponse(
+        run_id=run.run_id,
+        status=run.status,
+        message_id=run.message_id,
+        last_sequence=last_sequence,
+    )
