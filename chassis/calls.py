@@ -44,6 +44,17 @@ class Call(Generic[Q, R]):
     key: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Relayed(Generic[R]):
+    """An answer as the callee wrote it. A handler that has nothing to add returns it unread."""
+
+    body: bytes
+
+    def to_json(self) -> bytes:
+        """The answer on the wire."""
+        return self.body
+
+
 async def call(
     ctx: AnyContext,
     rpc: Rpc[Q, R],
@@ -56,10 +67,21 @@ async def call(
 
     Raises the RpcError that the callee raised, details included.
     """
+    return rpc.response.from_json(await _answer(ctx, rpc, request, key, idempotency_key))
+
+
+async def make(ctx: AnyContext, target: Call[Q, R]) -> Relayed[R]:
+    """Make a decided call, for a caller of our own that is answered the same."""
+    return Relayed(await _answer(ctx, target.rpc, target.request, target.key, None))
+
+
+async def _answer(
+    ctx: AnyContext, rpc: Rpc[Q, R], request: Q, key: str | None, idempotency_key: str | None
+) -> bytes:
     _check_down(rpc)
     _check_key(rpc, key)
     try:
-        raw = await ctx.generic_call(
+        return await ctx.generic_call(
             rpc.component.name,
             rpc.name,
             request.to_json(),
@@ -68,12 +90,6 @@ async def call(
         )
     except TerminalError as failure:
         raise wire.from_failure(failure.message, failure.status_code, failure.metadata) from None
-    return rpc.response.from_json(raw)
-
-
-async def make(ctx: AnyContext, target: Call[Q, R]) -> R:
-    """Make a decided call."""
-    return await call(ctx, target.rpc, target.request, key=target.key)
 
 
 def send(

@@ -4,20 +4,18 @@
 is passed through `fields` becomes a field, so a request or a model's text cannot slip in whole.
 """
 
-import json
 import logging
 import sys
 import time
+from functools import lru_cache
 from typing import Any, Literal
 
+from pydantic_core import to_json
 from restate.server_context import restate_context_is_replaying
 
 Level = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 _FIELDS = "yocaso_fields"
-
-# Made once: json.dumps with options makes an encoder on every call.
-_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def get(name: str) -> logging.Logger:
@@ -42,6 +40,7 @@ def set_up(level: Level = "INFO") -> None:
     root.setLevel(level)
     # No line shows them, and they are costly to find out.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None  # pyright: ignore[reportPrivateUsage]  # as its documentation says
     # It would write a line for every call of a vendor, with the address.
     logging.getLogger("httpx").setLevel(logging.WARNING)
 
@@ -56,9 +55,8 @@ _NOT_REPLAYING = _NotReplaying()
 
 class _JsonLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         line: dict[str, Any] = {
-            "time": f"{moment}.{int(record.msecs):03d}Z",
+            "time": f"{_second(int(record.created))}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
@@ -66,4 +64,9 @@ class _JsonLine(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return _encode(line)
+        return to_json(line).decode()
+
+
+@lru_cache(maxsize=4)
+def _second(unix: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(unix))

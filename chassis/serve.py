@@ -22,7 +22,7 @@ from restate.serde import BytesSerde
 from restate.server_context import DisconnectedException
 
 from chassis import logs
-from chassis.calls import current_component
+from chassis.calls import Relayed, current_component
 from chassis.identity import REQUEST_ID
 from chassis.message import REQUEST_INVALID, REQUEST_MALFORMED, Message
 from chassis.rpc import Component, Kind, Rpc
@@ -32,6 +32,9 @@ S = TypeVar("S")
 C = TypeVar("C")
 Q = TypeVar("Q", bound=Message)
 R = TypeVar("R", bound=Message)
+
+Method = Callable[[S, C, Q], Awaitable[R | Relayed[R]]]
+"""What implements an RPC: it answers with the response, or with a callee's as it came."""
 
 log = logs.get(__name__)
 
@@ -50,12 +53,10 @@ _SLACK = timedelta(minutes=1)
 _PATIENCE = timedelta(seconds=1)
 
 
-def implements(
-    rpc: Rpc[Q, R],
-) -> Callable[[Callable[[S, C, Q], Awaitable[R]]], Callable[[S, C, Q], Awaitable[R]]]:
+def implements(rpc: Rpc[Q, R]) -> Callable[[Method[S, C, Q, R]], Method[S, C, Q, R]]:
     """Mark a method as the handler of `rpc`; its types are checked against the contract."""
 
-    def mark(method: Callable[[S, C, Q], Awaitable[R]]) -> Callable[[S, C, Q], Awaitable[R]]:
+    def mark(method: Method[S, C, Q, R]) -> Method[S, C, Q, R]:
         method.__dict__["rpc"] = rpc
         return method
 
@@ -67,7 +68,7 @@ class Handler:
     """A bound method and the contract that it implements."""
 
     rpc: Rpc[Any, Any]
-    method: Callable[[Any, Any], Awaitable[Message]]
+    method: Callable[[Any, Any], Awaitable[Message | Relayed[Any]]]
 
     @property
     def description(self) -> str:

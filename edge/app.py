@@ -14,7 +14,7 @@ from typing import Any
 from chassis import logs
 from chassis.rpc import Effect, Rpc
 from chassis.sealing import Sealing
-from edge import body, drain, health, limits, reasons, scopes, streams
+from edge import body, drain, health, limits, metrics, reasons, scopes, streams
 from edge.batches import Batches
 from edge.cors import Cors
 from edge.credentials.sources import Credentials
@@ -25,7 +25,7 @@ from edge.ingress import Ingress
 from edge.limits import ClientGoneError, Receive
 from edge.liveness import Liveness
 from edge.local import EdgeHandler, EventStream, VerifiedRequest
-from edge.metrics import IN_FLIGHT, REQUESTS, SECONDS
+from edge.metrics import IN_FLIGHT
 from edge.platform_calls import PlatformCalls
 from edge.rates import Addresses, LimitedError, Rates
 from edge.requests import Request
@@ -334,11 +334,11 @@ class _Exchange:
         Refusals before that are only counted: a line each would let anyone fill the disk.
         """
         route = "" if self.entry is None else self.entry.name
-        REQUESTS.labels(route, self.code).inc()
+        metrics.requests(route, self.code).inc()
         if self.verified is None or self.entry is None:
             return
         seconds = time.perf_counter() - self.request.started
-        SECONDS.labels(route).observe(seconds)
+        metrics.seconds(route).observe(seconds)
         caller = self.verified.caller
         log.info(
             "call",

@@ -9,7 +9,7 @@ from actors.conversation.contract.run import (
     Run,
     SendMessageResponse,
 )
-from chassis.calls import call, make
+from chassis.calls import Relayed, call, make
 from chassis.identity import Caller
 from chassis.serve import implements
 from gateways.llm import contract, targets
@@ -23,7 +23,7 @@ class MessagesGateway:
     @implements(contract.send_message)
     async def send_message(
         self, ctx: Context, request: contract.PublicSendMessageRequest
-    ) -> SendMessageResponse:
+    ) -> Relayed[SendMessageResponse]:
         """Append a message and start a run that answers it.
 
         The answer comes at once, with the run's id; read what the model says with pull-events,
@@ -37,7 +37,7 @@ class MessagesGateway:
     @implements(contract.list_messages)
     async def list_messages(
         self, ctx: Context, request: contract.PublicListMessagesRequest
-    ) -> ListMessagesResponse:
+    ) -> Relayed[ListMessagesResponse]:
         """List the messages of a thread from either end.
 
         Those of the active branch, unless `branch_id` names another.
@@ -47,7 +47,7 @@ class MessagesGateway:
     @implements(contract.regenerate)
     async def regenerate(
         self, ctx: Context, request: contract.PublicRegenerateRequest
-    ) -> BranchedResponse:
+    ) -> Relayed[BranchedResponse]:
         """Answer a message anew.
 
         `message_id` names a user's message, or the answer to it. The new answer begins a branch,
@@ -59,7 +59,7 @@ class MessagesGateway:
     @implements(contract.edit_message)
     async def edit_message(
         self, ctx: Context, request: contract.PublicEditMessageRequest
-    ) -> BranchedResponse:
+    ) -> Relayed[BranchedResponse]:
         """Say a message of the user in other words and answer that.
 
         The edited message begins a branch, which is the active one from then on; the old branch
@@ -68,7 +68,7 @@ class MessagesGateway:
         return await make(ctx, targets.edit_message(_caller(ctx), request))
 
     @implements(contract.choose_branch)
-    async def choose_branch(self, ctx: Context, request: contract.BranchRequest) -> Branch:
+    async def choose_branch(self, ctx: Context, request: contract.BranchRequest) -> Relayed[Branch]:
         """Make a branch the active one.
 
         `conversation-state` shows the active branch, and new messages continue it. Runs answer
@@ -79,24 +79,24 @@ class MessagesGateway:
     @implements(contract.list_branches)
     async def list_branches(
         self, ctx: Context, request: contract.PublicListBranchesRequest
-    ) -> ListBranchesResponse:
+    ) -> Relayed[ListBranchesResponse]:
         """List the branches of a thread, newest first; `main` is the one that it began with."""
         return await make(ctx, targets.list_branches(_caller(ctx), request))
 
     @implements(contract.get_run)
-    async def get_run(self, ctx: Context, request: contract.RunRequest) -> Run:
+    async def get_run(self, ctx: Context, request: contract.RunRequest) -> Relayed[Run]:
         """Read a run: status, attempts, model, tokens, cost, times, error."""
         return await make(ctx, targets.get_run(_caller(ctx), request))
 
     @implements(contract.list_runs)
     async def list_runs(
         self, ctx: Context, request: contract.PublicListRunsRequest
-    ) -> ListRunsResponse:
+    ) -> Relayed[ListRunsResponse]:
         """List the runs of a thread, newest first."""
         return await make(ctx, targets.list_runs(_caller(ctx), request))
 
     @implements(contract.cancel_run)
-    async def cancel_run(self, ctx: Context, request: contract.RunRequest) -> Run:
+    async def cancel_run(self, ctx: Context, request: contract.RunRequest) -> Relayed[Run]:
         """Stop a run.
 
         The upstream call is closed within a second and the partial answer is kept, marked. A

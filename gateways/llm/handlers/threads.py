@@ -21,7 +21,7 @@ from actors.conversation_manager.contract import (
     RemoveRequest,
     Thread,
 )
-from chassis.calls import call, make
+from chassis.calls import Relayed, call, make
 from chassis.identity import Caller
 from chassis.serve import implements
 from chassis.steps import new_id, now
@@ -43,7 +43,7 @@ class ThreadsGateway:
     """Threads, as clients call them."""
 
     @implements(contract.list_threads)
-    async def list_threads(self, ctx: Context, request: ListRequest) -> ListResponse:
+    async def list_threads(self, ctx: Context, request: ListRequest) -> Relayed[ListResponse]:
         """List the caller's threads, newest activity first.
 
         `query` keeps threads whose name or key contains it, without regard to case. Archived
@@ -180,7 +180,7 @@ class ThreadsGateway:
     @implements(contract.update_settings)
     async def update_settings(
         self, ctx: Context, request: contract.PublicUpdateSettingsRequest
-    ) -> UpdateSettingsResponse:
+    ) -> Relayed[UpdateSettingsResponse]:
         """Change some of a thread's settings.
 
         What is left out stays as it is; `clear` names what goes back to the platform's default.
@@ -191,7 +191,7 @@ class ThreadsGateway:
     @implements(contract.update_generation_config)
     async def update_generation_config(
         self, ctx: Context, request: contract.PublicUpdateGenerationConfigRequest
-    ) -> UpdateGenerationConfigResponse:
+    ) -> Relayed[UpdateGenerationConfigResponse]:
         """Change how a thread's answers are generated.
 
         What is left out stays as it is; `clear` names what goes back to the platform's default.
@@ -202,7 +202,7 @@ class ThreadsGateway:
     @implements(contract.conversation_state)
     async def conversation_state(
         self, ctx: Context, request: contract.ConversationStateRequest
-    ) -> State:
+    ) -> Relayed[State]:
         """Read a thread: its status, settings, active run, totals and the newest messages.
 
         `messages` is in the order they were said; `nextPageToken` leads to those before.
