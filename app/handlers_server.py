@@ -9,7 +9,7 @@ import restate.server
 
 from app.components import Platform, build
 from app.registry import Registered, RegistryError
-from app.settings import HandlersConfig
+from app.settings import HandlersConfig, or_end
 from chassis import logs
 
 Scope = dict[str, Any]
@@ -28,7 +28,7 @@ def with_components(*more: Registered) -> App:
 
     more: components beside the platform's own, such as those of the benchmark.
     """
-    config = HandlersConfig.read()
+    config = or_end(HandlersConfig.read)
     logs.set_up(config.process.log_level)
     # The SDK takes SIGTERM for itself on the first request, and granian would never end then.
     restate.server.install_shutdown_hook = _leave_signals_alone

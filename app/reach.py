@@ -15,7 +15,6 @@ import inspect
 import linecache
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from types import FunctionType, MethodType
 from typing import Any, cast
 
@@ -23,6 +22,8 @@ from chassis.rpc import Rpc
 from errors import Reason
 
 _CALLS, _SENDS = ("call", "Call", "command"), ("send",)
+_MATTERS = (ast.Raise, ast.Call, ast.Name, ast.Attribute, ast.Assign)
+_Functions = Mapping[tuple[str, int], ast.AST]
 
 
 @dataclass
@@ -33,23 +34,77 @@ class Reach:
     called: dict[str, Rpc[Any, Any]] = field(default_factory=dict[str, Rpc[Any, Any]])
     sent: dict[str, Rpc[Any, Any]] = field(default_factory=dict[str, Rpc[Any, Any]])
 
+    def add(self, more: "Reach") -> None:
+        """Add what stands behind it; what is here already keeps its place."""
+        self.raised = {**self.raised, **more.raised}
+        self.called = {**self.called, **more.called}
+        self.sent = {**self.sent, **more.sent}
 
-def reach_of(handler: Callable[..., Any]) -> Reach:
-    """Follow a handler: a function, or a method bound to its object."""
-    reach = Reach()
-    package = package_of(handler)
-    seen: set[Any] = set()
-    todo: list[Any] = [handler]
-    while todo:
-        function, owner = _function(todo.pop())
-        if function is None or function.__code__ in seen or not _within(function, package):
-            continue
-        seen.add(function.__code__)
-        node = _node_of(function)
-        if node is not None:
-            parts = list(ast.walk(node))
-            todo.extend(_look(parts, _Names(function, owner, parts), reach))
-    return reach
+
+class Follower:
+    """Follows handlers, and looks at what several of them share once.
+
+    Every process that serves handlers does this when it starts: keep one for all of them, and let
+    it go after. It holds the syntax of every file that they are in, which is tens of megabytes.
+    """
+
+    def __init__(self) -> None:
+        self._files: dict[str, _Functions] = {}
+        self._parts: dict[ast.AST, list[ast.AST]] = {}
+        self._kept: dict[tuple[FunctionType, str], _Instance | None] = {}
+        # The owner is in the value, so that its id stands for no other object meanwhile.
+        self._seen: dict[
+            tuple[FunctionType, tuple[bool, int]], tuple[object, Reach, list[object]]
+        ] = {}
+
+    def reach_of(self, handler: Callable[..., Any]) -> Reach:
+        """Follow a handler: a function, or a method bound to its object."""
+        reach = Reach()
+        package = package_of(handler)
+        seen: set[Any] = set()
+        todo: list[Any] = [handler]
+        while todo:
+            function, owner = _function(todo.pop())
+            if function is None or function.__code__ in seen or not _within(function, package):
+                continue
+            seen.add(function.__code__)
+            found, names = self._look(function, owner)
+            reach.add(found)
+            todo.extend(names)
+        return reach
+
+    def parts_of(self, function: FunctionType) -> list[ast.AST]:
+        """What is in a function that matters here; nothing where its source is not known."""
+        code = function.__code__
+        if code.co_filename not in self._files:
+            self._files[code.co_filename] = _functions(code.co_filename)
+        node = self._files[code.co_filename].get((code.co_name, code.co_firstlineno))
+        if node is None:
+            return []
+        if node not in self._parts:
+            self._parts[node] = [part for part in ast.walk(node) if isinstance(part, _MATTERS)]
+        return self._parts[node]
+
+    def kept(self, init: FunctionType, name: str) -> "_Instance | None":
+        """What a constructor puts under a name of its object: one of its parameters."""
+        if (init, name) not in self._kept:
+            self._kept[init, name] = _kept(init, name, self.parts_of(init))
+        return self._kept[init, name]
+
+    def _look(self, function: FunctionType, owner: object) -> tuple[Reach, list[object]]:
+        of = owner.kind if isinstance(owner, _Instance) else owner
+        key = function, (isinstance(owner, _Instance), id(of))
+        if key not in self._seen:
+            parts = self.parts_of(function)
+            reach = Reach()
+            names = [
+                found
+                for found in _look(parts, _Names(function, owner, parts, self), reach)
+                if _function(found)[0] is not None
+            ]
+            self._seen[key] = owner, reach, names
+        _, reach, names = self._seen[key]
+        return reach, names
 
 
 def package_of(handler: Callable[..., Any]) -> str:
@@ -97,7 +152,10 @@ def _last_name(node: ast.expr) -> str:
 class _Names:
     """What the names in one function stand for, as far as that can be known without running it."""
 
-    def __init__(self, function: FunctionType, owner: object, parts: list[ast.AST]) -> None:
+    def __init__(
+        self, function: FunctionType, owner: object, parts: list[ast.AST], follower: Follower
+    ) -> None:
+        self._follower = follower
         self._globals = {**function.__globals__, **inspect.getclosurevars(function).nonlocals}
         self._locals: dict[str, object] = {}
         local = function.__code__.co_varnames
@@ -119,7 +177,7 @@ class _Names:
             return None if node.id in self._unknown else self._globals.get(node.id)
         if isinstance(node, ast.Attribute):
             holder = self.find(node.value)
-            return None if holder is None else _attribute(holder, node.attr)
+            return None if holder is None else _attribute(holder, node.attr, self._follower)
         return None
 
     def _made(self, value: ast.expr) -> object:
@@ -150,13 +208,8 @@ def _annotated(function: FunctionType) -> dict[str, _Instance]:
     }
 
 
-def _kept(kind: object, name: str) -> _Instance | None:
-    """What an object keeps under a name: the parameter that its constructor puts there."""
-    init = getattr(kind, "__init__", None)
-    node = _node_of(init) if isinstance(init, FunctionType) else None
-    if node is None or not isinstance(init, FunctionType):
-        return None
-    for part in ast.walk(node):
+def _kept(init: FunctionType, name: str, parts: list[ast.AST]) -> _Instance | None:
+    for part in parts:
         if isinstance(part, ast.Assign) and isinstance(part.value, ast.Name):
             target = part.targets[0]
             if isinstance(target, ast.Attribute) and target.attr == name:
@@ -164,13 +217,14 @@ def _kept(kind: object, name: str) -> _Instance | None:
     return None
 
 
-def _attribute(holder: object, name: str) -> object:
+def _attribute(holder: object, name: str, follower: Follower) -> object:
     """The attribute as Python would bind it, without running a property."""
     kind = holder.kind if isinstance(holder, _Instance) else holder
     try:
         found = inspect.getattr_static(kind, name)
     except AttributeError:
-        return _kept(kind, name) if isinstance(holder, _Instance) else None
+        init = getattr(kind, "__init__", None) if isinstance(holder, _Instance) else None
+        return follower.kept(init, name) if isinstance(init, FunctionType) else None
     if isinstance(found, classmethod | staticmethod):
         inner: Any = cast("Any", found).__func__
         return MethodType(inner, kind) if isinstance(found, classmethod) else inner
@@ -183,13 +237,7 @@ def _slot(holder: object, name: str) -> object:
     return None if isinstance(holder, type | _Instance) else getattr(holder, name, None)
 
 
-def _node_of(function: FunctionType) -> ast.AST | None:
-    code = function.__code__
-    return _nodes(code.co_filename).get((code.co_name, code.co_firstlineno))
-
-
-@cache
-def _nodes(path: str) -> Mapping[tuple[str, int], ast.AST]:
+def _functions(path: str) -> _Functions:
     """Every function and method of a file by its name and first line, decorators included."""
     found: dict[tuple[str, int], ast.AST] = {}
     todo: list[ast.stmt] = ast.parse("".join(linecache.getlines(path))).body

@@ -13,7 +13,7 @@ from typing import Any
 from restate import Service, VirtualObject, Workflow
 
 from app import checks
-from app.reach import Reach, reach_of
+from app.reach import Follower, Reach
 from chassis.rpc import Component, Rpc
 from chassis.serve import Handler, handlers_of, restate_service
 from errors import Reason
@@ -108,13 +108,14 @@ class Registry:
 def _methods(
     registered: Sequence[Registered], served_by_edge: Mapping[Rpc[Any, Any], EdgeFunction]
 ) -> list[checks.Method]:
+    follower = Follower()
     handled = [
-        checks.Method(h.rpc, each.component, h.description, reach_of(h.method))
+        checks.Method(h.rpc, each.component, h.description, follower.reach_of(h.method))
         for each in registered
         for h in each.handlers
     ]
     served = [
-        checks.Method(rpc, None, inspect.getdoc(function) or "", reach_of(function))
+        checks.Method(rpc, None, inspect.getdoc(function) or "", follower.reach_of(function))
         for rpc, function in served_by_edge.items()
     ]
     return [*handled, *served]

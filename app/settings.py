@@ -1,5 +1,7 @@
 """The settings of each process, read from the environment once."""
 
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -19,6 +21,7 @@ from services.openrouter.settings import OpenRouterSettings
 from workflows.generation.settings import GenerationSettings
 
 S = TypeVar("S", bound=Section)
+R = TypeVar("R")
 
 
 class HandlersSettings(Section):
@@ -102,6 +105,15 @@ def read_edge() -> EdgeSettings:
     except ValueError as error:
         raise SettingsError([f"{error}."]) from None
     return settings
+
+
+def or_end(read: Callable[[], R]) -> R:
+    """What is read by a server's worker. Mistakes are told, and end it with a code of their own."""
+    try:
+        return read()
+    except SettingsError as error:
+        print(*error.mistakes, sep="\n", file=sys.stderr)
+        sys.exit(2)
 
 
 def read_register() -> RegisterSettings:

@@ -255,6 +255,8 @@ class Stack:
         service_account = str(key_file.kept(self.options.data_path / "service-account.json"))
         settings = {
             "PYTHONUNBUFFERED": "1",
+            # Where it is set, every start would compile every module again: it doubles the work.
+            "PYTHONDONTWRITEBYTECODE": "",
             "RESTATE_INGRESS_URL": self.restate.ingress_url,
             "RESTATE_ADMIN_URL": self.restate.admin_url,
             "HANDLERS_URL": self.handlers_url,

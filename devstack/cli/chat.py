@@ -37,8 +37,8 @@ class _LeaveError(Exception):
 @click.option(
     "--tool", "tools", multiple=True, help="Let the model call it: SERVER/TOOL, SERVER, *."
 )
-@click.option("--approve/--deny", "word", default=None, help="Decide on every call that waits.")
-@click.option("--json", "as_json", is_flag=True, help="Write a line of JSON for each happening.")
+@click.option("--approve/--deny", "word", default=None, help="Answer all requests for approval.")
+@click.option("--json", "as_json", is_flag=True, help="Write one line of JSON for each event.")
 @click.pass_context
 @connected
 def chat(

@@ -14,7 +14,7 @@ _WHERE = {
 @click.argument("shell", type=click.Choice(list(_WHERE)))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:
-    """Write the lines that make a shell complete commands and options."""
+    """Write the script of a shell's completion."""
     root = context.find_root().command
     found = get_completion_class(shell)
     assert found is not None, "click knows these shells"

@@ -90,7 +90,7 @@ def data_option(text: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     )
 
 
-which_data = data_option("Data directory of the `yocaso dev` that is meant.")
+which_data = data_option("Data directory of the `yocaso dev` to talk to.")
 
 _OPTIONS = (
     which_data,

@@ -41,7 +41,10 @@ class Check:
 @json_option
 @click.pass_context
 def doctor(context: click.Context, data_path: Path, as_json: bool) -> None:
-    """Check this machine and the stack that runs on it, and say what helps."""
+    """Check this machine and the running stack.
+
+    Tells what is wrong and what to do about it.
+    """
     checks = [*machine(data_path), *stack(data_path)]
     if as_json:
         write_json({"checks": [asdict(check) for check in checks]})

@@ -13,7 +13,10 @@ _HEADINGS = ("KEY", "BEGINS", "KIND", "STATE", "MADE", "USED", "PERMISSIONS", "N
 
 @click.group()
 def keys() -> None:
-    """Make, list, rotate and revoke API keys (owners and admins; sign in first)."""
+    """Make, list, rotate and revoke API keys.
+
+    For owners and admins of an organization. Sign in first.
+    """
 
 
 @keys.command()

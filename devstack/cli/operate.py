@@ -39,7 +39,10 @@ def threads_command(
     active: bool,
     as_json: bool,
 ) -> None:
-    """List threads of all tenants, newest activity first (operators)."""
+    """List threads of all tenants (operators).
+
+    The newest activity comes first.
+    """
     with Admin(require_admin(connection)) as admin:
         found = records.threads(admin, Scope(tenant, user, thread))
     if active:
@@ -78,7 +81,10 @@ def runs_command(
     status: str | None,
     as_json: bool,
 ) -> None:
-    """List runs of all tenants, newest first, with what Restate does for them (operators)."""
+    """List runs of all tenants (operators).
+
+    The newest come first, each with what Restate does for it.
+    """
     with Admin(require_admin(connection)) as admin:
         found = records.runs(admin, Scope(tenant, user, thread))
         restate = {each["target_service_key"]: each for each in records.invocations(admin)}

@@ -13,7 +13,10 @@ _ROLES = click.Choice(["owner", "admin", "member"])
 
 @click.group()
 def orgs() -> None:
-    """Make an organization, invite people, manage them, read what they did (sign in first)."""
+    """Make and manage an organization.
+
+    Invite people, change their roles, and read what they did. Sign in first.
+    """
 
 
 @orgs.command()

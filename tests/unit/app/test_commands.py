@@ -1,12 +1,16 @@
 """What people ask of the platform: `check` and `routes`, as a table and as JSON."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
 from app.__main__ import main
 from app.components import build
 from app.settings import HandlersConfig
+from devstack.processes import free_port
 
 PATH = "/api/v1/llm/gateway/send-message"
 
@@ -62,3 +66,25 @@ def test_a_wrong_setting_is_told_in_a_sentence(
     monkeypatch.setenv("CHASSIS_FORCE_REPLAY", "perhaps")
     assert main(["check"]) == 2
     assert capsys.readouterr().err.startswith("CHASSIS_FORCE_REPLAY: ")
+
+
+@pytest.mark.parametrize(
+    ("server", "setting", "value"),
+    [("handlers", "CHASSIS_FORCE_REPLAY", "perhaps"), ("edge", "EDGE_DRAIN_SECONDS", "soon")],
+)
+def test_a_server_with_a_wrong_setting_tells_it_in_a_sentence_and_ends(
+    server: str, setting: str, value: str
+) -> None:
+    command = (sys.executable, "-m", "app", server, "--port", str(free_port()))
+    ended = subprocess.run(
+        command,
+        env={**os.environ, setting: value},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ended.returncode == 2
+    lines = ended.stderr.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith(f"{setting}: ")

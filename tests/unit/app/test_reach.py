@@ -6,7 +6,7 @@ import pytest
 
 from actors.conversation.handlers.runs import Runs
 from app.components import build
-from app.reach import reach_of
+from app.reach import Follower
 from app.settings import HandlersConfig
 from chassis.calls import Call, call, send
 from chassis.message import Message
@@ -98,7 +98,7 @@ def _fail() -> None:
 def test_code_is_followed(
     method: str, raised: list[str], called: list[str], sent: list[str]
 ) -> None:
-    reach = reach_of(getattr(Handlers(), method))
+    reach = Follower().reach_of(getattr(Handlers(), method))
     assert (list(reach.raised), list(reach.called), list(reach.sent)) == (raised, called, sent)
 
 
@@ -111,7 +111,7 @@ def test_the_real_handlers_reach_what_they_are_known_to_reach() -> None:
         if handler.rpc.target == "ConversationActor/SendMessage"
     )
     assert isinstance(getattr(runs, "__self__", None), Runs)
-    reach = reach_of(runs)
+    reach = Follower().reach_of(runs)
     assert {"thread.not_found", "thread.queue_full", "message.id_reused"} <= set(reach.raised)
     assert {"GenerationWorkflow/Run", "ConversationManagerActor/Touch"} <= set(reach.sent)
-    assert "ConversationActor/ReadEvents" in reach_of(EventReader.pull).called
+    assert "ConversationActor/ReadEvents" in Follower().reach_of(EventReader.pull).called
