@@ -81,10 +81,8 @@ class Platform:
     bus: BusServer
     catalogue: Catalogue
     streams: ModelStreams
-    model_http: Http
-    admin_http: httpx.AsyncClient
     authorization: OpenFgaStore
-    firebase_http: httpx.AsyncClient
+    pools: tuple[Http | httpx.AsyncClient, ...]
     tools: ToolServers
 
 
@@ -133,17 +131,8 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
         ],
         SERVED_BY_EDGE,
     )
-    return Platform(
-        registry,
-        bus,
-        catalogue,
-        streams,
-        model_http,
-        admin_http,
-        authorization,
-        firebase_http,
-        tools,
-    )
+    pools = (model_http, admin_http, firebase_http)
+    return Platform(registry, bus, catalogue, streams, authorization, pools, tools)
 
 
 def _conversation(config: HandlersConfig, hints: Broadcast, accepting: Accepting) -> Registered:

@@ -67,9 +67,8 @@ async def _lifespan(platform: Platform, receive: Receive, send: Send) -> None:
     await platform.catalogue.stop()
     await platform.streams.aclose()
     await platform.tools.aclose()
-    await platform.model_http.aclose()
-    await platform.admin_http.aclose()
     await platform.authorization.aclose()
-    await platform.firebase_http.aclose()
+    for pool in platform.pools:
+        await pool.aclose()
     await platform.bus.stop()
     await send({"type": "lifespan.shutdown.complete"})
