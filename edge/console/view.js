@@ -66,14 +66,19 @@ function showMessages(thread, act) {
 // A reader at the end stays there, whatever grows above or below; one who scrolled back is left
 // where they are.
 let atEnd = true;
+let place = 0;
 
 function stay() {
   const list = at("messages");
   if (atEnd) list.scrollTop = list.scrollHeight;
+  place = list.scrollTop;
 }
 
 at("messages").addEventListener("scroll", ({ target: list }) => {
-  atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 60;
+  // Only going back is a wish to stay there: the end also moves away by itself.
+  const near = list.scrollHeight - list.scrollTop - list.clientHeight < 60;
+  if (near || list.scrollTop < place) atEnd = near;
+  place = list.scrollTop;
 });
 new ResizeObserver(stay).observe(at("messages"));
 
