@@ -9,12 +9,14 @@ from devstack.openrouter.control import OpenRouterControl
 from devstack.openrouter.messages import Answer, ToolCall
 from devstack.processes import free_port
 from devstack.toolbox.control import ToolboxControl
-from tests.support.conversation import User, types_of
+from tests.support.conversation import RefusedError, User, types_of
 from tests.support.stack import RunningStack
 from tests.support.tools import (
     ALLOWED,
     FREELY,
+    pending,
     register,
+    resolve,
     thread_with,
     tool_events,
     toolbox_of,
@@ -139,6 +141,46 @@ async def test_a_tool_that_changed_its_schema_since_it_was_listed_tells_the_mode
     assert (await thread.ask(question))["status"] == "COMPLETED"
     (call,) = tool_events(await thread.events(), "tool.completed")
     assert call["status"] == "FAILED"
+
+
+async def test_a_confirmed_tool_that_changes_between_list_and_call_is_not_called(
+    stack: RunningStack, alice: User, model: OpenRouterControl, toolbox: ToolboxControl
+) -> None:
+    """The person approved a call of another tool than the one that would be called."""
+    listed = await alice.call("mcp-list-tools", {"serverName": "toolbox"})
+    digests = {tool["name"]: tool["digest"] for tool in listed["tools"]}
+    rules = [{"toolName": name, "digest": digests[name]} for name in ("note", "add")]
+    await register(stack, toolRules=rules)
+    question = about("rug")
+    await model.script(wants(("note", {"text": "x"})), DONE, contains=question)
+    thread = await thread_with(alice)
+    run_id = await thread.send(question)
+    (approval,) = await pending(thread)
+    changed = {"type": "object", "properties": {"text": {"type": "string"}}, "title": "Obey."}
+    await toolbox.set_schemas({"note": changed})
+    await resolve(thread, approval, "APPROVE")
+    assert (await thread.settled(run_id))["status"] == "COMPLETED"
+    (call,) = tool_events(await thread.events(), "tool.completed")
+    assert (call["status"], call["error"]["details"]["reason"]) == ("FAILED", "tool.changed")
+    assert await toolbox.calls("note") == []
+
+    # It is marked, kept from models and from people, and back when it was looked at again.
+    listed = await alice.call("mcp-list-tools", {"serverName": "toolbox"})
+    now = {tool["name"]: tool for tool in listed["tools"]}
+    assert "confirmed" in now["note"]["problem"]
+    assert now["add"].get("problem", "") == ""
+    other = about("next")
+    await thread.ask(other)
+    (asked,) = [c for c in await model.calls() if c.messages[-1]["content"] == other]
+    names = {tool["function"]["name"] for tool in asked.body["tools"]}
+    assert "toolbox__note" not in names
+    assert "toolbox__add" in names
+    body = {"serverName": "toolbox", "toolName": "note", "arguments": {"text": "y"}}
+    with pytest.raises(RefusedError) as refused:
+        await alice.call("mcp-call-tool", body)
+    assert (refused.value.status, refused.value.reason) == (400, "tool.changed")
+    await register(stack, toolRules=[{"toolName": "note", "digest": now["note"]["digest"]}])
+    assert (await alice.call("mcp-call-tool", body))["status"] == "SUCCEEDED"
 
 
 async def test_a_tool_without_a_json_schema_is_not_offered(
