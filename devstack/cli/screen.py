@@ -80,7 +80,9 @@ class Screen:
 
     def _tool(self, update: ToolUsed) -> None:
         call = update.call
-        name = printable(f"{call.get('serverName', '')}/{call.get('toolName', '')}")
+        # A model may ask for a tool that there is not: then there is only the word it used.
+        known = f"{call.get('serverName', '')}/{call.get('toolName', '')}"
+        name = printable(known if call.get("toolName") else call.get("name", ""))
         if update.what == "requested":
             self.note(f"calls {name}")
         else:
