@@ -20,5 +20,5 @@ Failure: a reason of reasons.py for each way in which a server can fail. A call 
 not be repeated is claimed before it is made; found claimed after a crash, it is not made again but
 answered `tool.outcome_unknown`. A tool whose rule names a digest is looked at before each call; one
 that is different is not called but answered `tool.changed`. Without a digest a server may change
-its tools as it likes: the model has read one schema, and the server judges the arguments by another.
+its tools as it likes: the model has read one schema, and the server judges by another.
 """

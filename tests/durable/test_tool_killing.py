@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 TURNS = int(os.environ.get("YOCASO_TOOL_TURNS", "24"))
 THREADS = 4
 # While processes die one after the other, a loaded machine may answer nobody for a minute.
-PATIENCE = 600
+PATIENCE = 300
 DONE = Answer(text="All done.")
 
 
