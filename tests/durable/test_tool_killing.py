@@ -97,10 +97,11 @@ async def judge(thread: Conversation, texts: list[str], notes: list[str]) -> Non
     events = await thread.events()
     assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
     requested = [e["toolCall"]["callId"] for e in events if e["type"] == "tool.requested"]
+    # A server that is too slow to list its tools costs a turn these tools: its calls have no name.
     ended = {
         event["toolCall"]["arguments"]["text"]: event["toolCall"]["status"]
         for event in events
-        if event["type"] == "tool.completed" and event["toolCall"]["toolName"] == "note"
+        if event["type"] == "tool.completed" and event["toolCall"].get("toolName") == "note"
     }
     completed = [e["toolCall"]["callId"] for e in events if e["type"] == "tool.completed"]
     assert sorted(requested) == sorted(completed)
