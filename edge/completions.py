@@ -42,9 +42,11 @@ class Completions:
         """Ask a model once, without a thread, and answer when it has.
 
         The answer tells model, usage and cost; models of `fallbackModels` are asked in their
-        order when the one before cannot answer. When the client goes away without an
-        Idempotency-Key the model is stopped; with one the completion goes on, and a repeat gets
-        its answer.
+        order when the one before cannot answer. An answer that does not have the
+        `responseFormat` is told to the model, which is asked once more; usage and cost are those
+        of both. An answer that `budget.runUsd` cuts off ends with `finishReason` `length`. When
+        the client goes away without an Idempotency-Key the model is stopped; with one the
+        completion goes on, and a repeat gets its answer.
         """
         async with self._following(request, live=False) as (_, asked):
             call = asyncio.ensure_future(request.ingress.command(completion.complete, asked))
@@ -61,7 +63,8 @@ class Completions:
         """Ask a model once, without a thread, and read what it says as an event stream.
 
         Text comes as `event: completion.delta` with `{attempt, offset, text}`, the offset in code
-        points; a higher attempt makes the text before it void. The last event is
+        points; a higher attempt makes the text before it void, also where the text did not have
+        the `responseFormat` and the model was asked once more. The last event is
         `completion.completed` with what `complete` would have answered, `error` with the error
         envelope, or `bye`: the server stops, ask again. A client that goes away stops the model,
         unless it gave an Idempotency-Key.

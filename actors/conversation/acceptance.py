@@ -11,11 +11,11 @@ from typing import Protocol
 from restate import ObjectContext
 
 from actors.conversation.contract.thread import GenerationConfig
-from actors.conversation.limits import ModelFacts, beyond, dearest
 from chassis.message import Double, Message
 from chassis.steps import attempt, clock, id_at
 from errors import ErrorDetails, ModelError, RpcError
 from services.openrouter.contract import MODEL_UNKNOWN
+from services.openrouter.limits import ModelFacts, beyond, dearest, impossible
 
 
 class Models(Protocol):
@@ -70,8 +70,8 @@ class Accepting:
     async def check(
         self, ctx: ObjectContext, config: GenerationConfig | None, *, start: bool = False
     ) -> Acceptance:
-        """Accept a command; raises MODEL_INVALID when a named model does not exist, and
-        config.beyond_model when one cannot do what is asked.
+        """Accept a command; raises MODEL_INVALID when a named model does not exist,
+        config.beyond_model when one cannot do what is asked, and request.invalid when none could.
 
         start: the command starts a run at once: try to take a place for its stream.
         """
@@ -100,6 +100,8 @@ class Accepting:
         self, config: GenerationConfig, models: list[str], randomness: int, start: bool
     ) -> Accepted:
         at = clock()
+        if (refused := impossible(config)) is not None:
+            raise refused
         unknown = self._models.first_unknown(models) or ""
         facts = [known for model in models if (known := self._models.facts(model))]
         for known in facts:

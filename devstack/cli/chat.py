@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import click
 
+from devstack.cli.branching import Branching
 from devstack.cli.connection import Connection, connected, require_key
 from devstack.cli.output import FAILED, INTERRUPTED, RefusedError, UnreachableError, printable
 from devstack.cli.screen import JsonScreen, Screen
@@ -21,9 +22,14 @@ from devstack.follower import ApprovalNeeded, Follower, Settled, Update, follow
 from errors import RpcError
 
 _SHOWN = 10
-_HELP = """\
-/history  everything that was said here      /quit  leave (so do Ctrl-D and Ctrl-C twice)
-While an answer comes: Ctrl-C stops it, Ctrl-C again leaves."""
+_HELP = (
+    "/again      answer the last message anew     /edit TEXT  say it in other words",
+    "/branches   the ways this thread went        /branch ID  go on in another one",
+    "/history    everything that was said here    /quit       leave (so do Ctrl-D, Ctrl-C twice)",
+    "While an answer comes: Ctrl-C stops it, Ctrl-C again leaves.",
+)
+
+_COMMANDS = ("/quit", "/help", "/history", "/again", "/edit", "/branches", "/branch")
 
 
 class _LeaveError(Exception):
@@ -97,6 +103,7 @@ class Chat:
         self._thread = thread
         self._model = model
         self._after = 0
+        self._branching = Branching(client, screen, thread)
 
     def open(self, *, show: bool) -> None:
         """Make the thread if it is new, show what was said, and follow a run that is active."""
@@ -119,25 +126,48 @@ class Chat:
 
     def _show(self, messages: list[dict[str, Any]]) -> None:
         for each in messages[-_SHOWN:]:
-            self._screen.message(each["role"], each.get("content", ""))
+            self._screen.show(each)
         _remember([each.get("content", "") for each in messages if each["role"] == "user"])
         self._screen.note(f"thread {printable(self._thread)}; /help for more")
 
     def turn(self, line: str) -> None:
         """Do what a line says: a command, or a message to send."""
         text = line.strip()
-        if text == "/quit":
-            raise _LeaveError
-        if text == "/help":
-            self._screen.note(_HELP)
-        elif text == "/history":
-            self._history()
-        elif text:
-            self._say(line)
+        command, _, rest = text.partition(" ")
+        try:
+            run = self._command(command, rest.strip())
+        except RpcError as error:
+            # A refused command is no reason to leave.
+            if not command.startswith("/"):
+                raise
+            self._screen.note(f"{error.message} ({error.reason})")
+            return
+        if run is None and text and command not in _COMMANDS:
+            run = self._client.send(self._thread, line)["runId"]
+        if run is not None:
+            self._follow(run)
 
-    def _say(self, text: str) -> None:
-        sent = self._client.send(self._thread, text)
-        self._follow(sent["runId"])
+    def _command(self, command: str, rest: str) -> str | None:
+        """Do it; the id of the run that it started."""
+        match command:
+            case "/quit":
+                raise _LeaveError
+            case "/help":
+                for each in _HELP:
+                    self._screen.note(each)
+            case "/history":
+                self._history()
+            case "/again":
+                return self._branching.again()
+            case "/edit":
+                return self._branching.edit(rest)
+            case "/branches":
+                self._branching.show()
+            case "/branch":
+                self._branching.choose(rest)
+            case _:
+                pass
+        return None
 
     def _follow(self, run: str) -> None:
         # A run that was active before we came has told its start; its text so far comes as live
@@ -206,7 +236,7 @@ class Chat:
                 "list-messages", conversationKey=self._thread, oldestFirst=True, pageToken=token
             )
             for each in page.get("messages", []):
-                self._screen.message(each["role"], each.get("content", ""))
+                self._screen.show(each)
             token = page.get("nextPageToken", "")
             more = bool(token)
 

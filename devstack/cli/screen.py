@@ -29,6 +29,17 @@ class Screen:
         who = "you  " if role == "user" else "model"
         click.echo(f"{click.style(who, bold=True)} {printable(text)}")
 
+    def show(self, message: dict[str, Any]) -> None:
+        """A message of the thread, with the calls that it asks for."""
+        if message["role"] == "tool":
+            self.update(ToolUsed("completed", message.get("toolCall", {})))
+            return
+        calls = message.get("toolCalls", [])
+        if message.get("content") or not calls:
+            self.message(message["role"], message.get("content", ""))
+        for call in calls:
+            self.update(ToolUsed("requested", call))
+
     def note(self, text: str) -> None:
         """Something about the conversation."""
         self._end_line()
@@ -69,7 +80,9 @@ class Screen:
 
     def _tool(self, update: ToolUsed) -> None:
         call = update.call
-        name = printable(f"{call.get('serverName', '')}/{call.get('toolName', '')}")
+        # A model may ask for a tool that there is not: then there is only the word it used.
+        known = f"{call.get('serverName', '')}/{call.get('toolName', '')}"
+        name = printable(known if call.get("toolName") else call.get("name", ""))
         if update.what == "requested":
             self.note(f"calls {name}")
         else:

@@ -2,13 +2,14 @@
 
 import { Api } from "./api.js";
 import { Thread } from "./thread.js";
-import { at, showThread, showThreads } from "./view.js";
+import { at, showServers, showThread, showThreads } from "./view.js";
 
 const KEY = "yocaso-key";
 let api = null;
 let thread = null;
 let threads = [];
 let nextThreads = "";
+let editing = ""; // the message that the draft is to replace
 
 /** Run something that may be refused, and say so where it is. */
 async function attempt(action) {
@@ -24,12 +25,26 @@ async function attempt(action) {
 const act = {
   stop: (runId) => attempt(() => thread.stop(runId)),
   regenerate: (id) => attempt(() => thread.regenerate(id)),
-  resolve: (id, decision) => attempt(() => thread.resolve(id, decision)),
+  resolve: (id, decision, edited) => attempt(() => thread.resolve(id, decision, edited)),
   edit: (message) => {
-    const text = prompt("Say it in other words:", message.content ?? "");
-    if (text) attempt(() => thread.edit(message.messageId, text));
+    editing = message.messageId;
+    at("editing").hidden = false;
+    at("draft").value = message.content ?? "";
+    at("draft").focus();
   },
 };
+
+function stopEditing() {
+  editing = "";
+  at("editing").hidden = true;
+}
+
+async function listServers() {
+  at("servers").textContent = "Asking…";
+  const found = await attempt(() => api.call("mcp-list-available-servers"));
+  const allow = (servers) => attempt(() => thread.allow(servers));
+  showServers(found?.servers ?? [], thread?.state.settings?.tools?.allowed ?? [], allow);
+}
 
 async function listThreads(more = false) {
   const page = await api.call("list-threads", more ? { pageToken: nextThreads } : {});
@@ -42,6 +57,8 @@ async function listThreads(more = false) {
 async function openThread(key) {
   thread?.close();
   at("messages").replaceChildren();
+  at("tools").open = false;
+  stopEditing();
   const opened = new Thread(api, key, () => thread === opened && showThread(opened, act));
   thread = opened;
   showThreads(threads, key, openThread);
@@ -50,9 +67,9 @@ async function openThread(key) {
   opened.changed = () => {
     changed();
     // What a reader that cannot see the page should hear: an answer that is done, not each word.
-    if (status === "RUNNING" && opened.state.status === "IDLE") {
-      const last = opened.items.findLast((item) => item.message?.role === "assistant");
-      at("spoken").textContent = last?.message.content ?? "";
+    if (status && status !== "IDLE" && opened.state.status === "IDLE") {
+      const last = opened.messages.findLast(({ role }) => role === "assistant");
+      at("spoken").textContent = last?.content ?? "";
     }
     status = opened.state.status;
   };
@@ -71,10 +88,16 @@ async function send() {
   const text = at("draft").value.trim();
   if (!text) return;
   if (!thread) await newThread();
+  const replaced = editing;
+  const name = thread?.state.name || thread?.messages.length ? "" : text.slice(0, 60);
   at("draft").value = "";
-  const sent = await attempt(() => thread.send(text));
+  stopEditing();
+  const sent = await attempt(() => (replaced ? thread.edit(replaced, text) : thread.send(text)));
   if (!sent) at("draft").value = text;
-  else await listThreads();
+  else {
+    if (name) await attempt(() => thread.rename(name));
+    await listThreads();
+  }
 }
 
 async function enter(key) {
@@ -115,6 +138,11 @@ at("draft").addEventListener("keydown", (event) => {
   send();
 });
 at("stop").addEventListener("click", () => act.stop(thread.state.activeRunId));
+at("stop-editing").addEventListener("click", () => {
+  stopEditing();
+  at("draft").value = "";
+});
+at("tools").addEventListener("toggle", () => at("tools").open && listServers());
 at("older").addEventListener("click", () => attempt(() => thread.loadOlder()));
 at("branches").addEventListener("change", (event) => attempt(() => thread.choose(event.target.value)));
 at("new-thread").addEventListener("click", newThread);

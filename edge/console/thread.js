@@ -10,10 +10,10 @@ export class Thread {
     this.key = key;
     this.changed = changed;
     this.closing = new AbortController();
-    this.items = []; // messages and notes in the order of the thread
+    this.messages = []; // of the active branch, as far as they were read
+    this.ends = new Map(); // how runs ended that did not complete, by run
     this.state = {};
     this.branches = [];
-    this.tools = new Map(); // tool calls by id, with what became of them
     this.live = null; // {runId, attempt, text} of the answer that is being written
     this.older = "";
     this.problem = "";
@@ -31,16 +31,16 @@ export class Thread {
   /** Read everything from the server: after opening, and when a branch was chosen. */
   async reload() {
     const state = await this.#call("conversation-state", { pageSize: 50 });
-    this.items = state.messages.map(messageItem);
+    this.messages = state.messages;
     this.older = state.nextPageToken ?? "";
     this.#take(state);
-    await this.#loadBranches();
+    await Promise.all([this.#loadBranches(), this.#loadEnds()]);
     this.changed();
   }
 
   async loadOlder() {
     const page = await this.#call("list-messages", { pageSize: 50, pageToken: this.older });
-    this.items = [...page.messages.reverse().map(messageItem), ...this.items];
+    this.messages = [...page.messages.reverse(), ...this.messages];
     this.older = page.nextPageToken ?? "";
     this.changed();
   }
@@ -48,6 +48,10 @@ export class Thread {
   send(text) {
     const said = { role: "user", content: text };
     return this.#call("send-message", { userMessage: said, clientMessageId: crypto.randomUUID() });
+  }
+
+  rename(name) {
+    return this.#call("update-thread", { name });
   }
 
   stop(runId) {
@@ -69,8 +73,61 @@ export class Thread {
     await this.reload();
   }
 
-  resolve(approvalId, decision) {
-    return this.#call("resolve-tool-approval", { approvalId, decision });
+  /** `edited` stands in for the arguments that the model asked for. */
+  resolve(approvalId, decision, edited) {
+    return this.#call("resolve-tool-approval", { approvalId, decision, arguments: edited });
+  }
+
+  /** Let the model call the tools of these servers; the thread's own rules for them stay. */
+  async allow(servers) {
+    const tools = { ...this.state.settings?.tools, allowed: servers };
+    await this.#call("update-settings", { settings: { tools } });
+    await this.#refresh();
+    this.changed();
+  }
+
+  /** What is shown: each turn together, in the order of the thread. What waits in the queue has its
+   * own place. A message has the calls that it asks for, with what became of them. */
+  rows() {
+    const turns = new Map();
+    const queued = new Set(this.state.queuedRunIds ?? []);
+    for (const message of this.messages) {
+      const turn = message.runId || message.messageId;
+      if (queued.has(turn)) continue;
+      if (!turns.has(turn)) turns.set(turn, []);
+      turns.get(turn).push(message);
+    }
+    if (this.live && !turns.has(this.live.runId)) turns.set(this.live.runId, []);
+    return [...turns].flatMap(([turn, messages]) => {
+      const rows = this.#turn(messages);
+      if (this.live?.runId === turn) rows.push({ id: `live-${turn}`, live: this.live });
+      if (this.ends.has(turn)) rows.push({ id: `end-${turn}`, ...this.ends.get(turn) });
+      return rows;
+    });
+  }
+
+  #turn(messages) {
+    const rows = [];
+    const open = new Map(); // calls without a result so far
+    for (const message of messages) {
+      if (message.role === "tool") {
+        const id = message.toolCall?.callId;
+        const call = { ...message.toolCall, result: message.content ?? "" };
+        if (open.has(id)) Object.assign(open.get(id), call);
+        else rows.push({ id: message.messageId, calls: [call] });
+        open.delete(id);
+        continue;
+      }
+      const calls = (message.toolCalls ?? []).map((call) => ({ ...call }));
+      for (const call of calls) open.set(call.callId, call);
+      rows.push({ id: message.messageId, message, calls });
+    }
+    const runId = messages[0]?.runId;
+    for (const approval of this.state.pendingApprovals ?? []) {
+      const waiting = approval.runId === runId ? open.get(approval.callId) : null;
+      if (waiting) waiting.status = "WAITING";
+    }
+    return rows;
   }
 
   #call(method, body = {}) {
@@ -85,6 +142,17 @@ export class Thread {
   async #loadBranches() {
     const answer = await this.#call("list-branches", { pageSize: 200 });
     this.branches = answer.branches ?? [];
+  }
+
+  async #loadEnds() {
+    for (const run of (await this.#call("list-runs", { pageSize: 50 })).runs) {
+      if (run.status === "FAILED") this.#end(run.runId, run.error?.message, true);
+      if (run.status === "CANCELLED") this.#end(run.runId, "Stopped.");
+    }
+  }
+
+  #end(runId, note = "The run failed.", failed = false) {
+    this.ends.set(runId, { note, failed });
   }
 
   async #follow() {
@@ -119,12 +187,11 @@ export class Thread {
   async #happen(event) {
     this.sequence = event.sequence;
     if (event.message) this.#place(event);
-    if (event.type.startsWith("tool.")) this.#tool(event);
     if (event.type === "run.retrying") this.live = null;
-    if (event.type === "run.failed") this.#note(event, event.error?.message ?? "The run failed.", true);
-    if (event.type === "run.cancelled") this.#note(event, "Stopped.");
+    if (event.type === "run.failed") this.#end(event.runId, event.error?.message, true);
+    if (event.type === "run.cancelled") this.#end(event.runId, "Stopped.");
     if (event.type === "message.rolled_back") {
-      this.items = this.items.filter((item) => item.message?.messageId !== event.messageId);
+      this.messages = this.messages.filter(({ messageId }) => messageId !== event.messageId);
     }
     if (event.type.startsWith("branch.")) return this.reload();
     if (/^(run|message|tool)\./.test(event.type)) await this.#refresh();
@@ -141,28 +208,7 @@ export class Thread {
 
   #place(event) {
     if (this.live?.runId === event.runId && event.type === "message.completed") this.live = null;
-    const known = this.items.some((item) => item.message?.messageId === event.message.messageId);
-    if (!known) this.items.push(messageItem(event.message));
+    const known = this.messages.some(({ messageId }) => messageId === event.message.messageId);
+    if (!known) this.messages.push(event.message);
   }
-
-  #note(event, text, failed = false) {
-    this.items.push({ id: `event-${event.sequence}`, note: text, failed });
-  }
-
-  #tool(event) {
-    const call = event.toolCall ?? event.tool ?? {};
-    const id = call.toolCallId ?? call.callId ?? event.toolCallId ?? `event-${event.sequence}`;
-    const known = this.tools.get(id);
-    const shown = { ...known?.call, ...call };
-    if (known) Object.assign(known, { call: shown, type: event.type });
-    else {
-      const item = { id: `tool-${id}`, call: shown, type: event.type };
-      this.tools.set(id, item);
-      this.items.push(item);
-    }
-  }
-}
-
-function messageItem(message) {
-  return { id: message.messageId, message };
 }

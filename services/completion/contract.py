@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
+from actors.conversation.contract import BEYOND_MODEL, BUDGET_SPENT
 from actors.conversation.contract.entry import Usage
 from actors.conversation.contract.run import ContextMessage
 from actors.conversation.contract.thread import GenerationConfig
@@ -11,7 +12,7 @@ from chassis.message import Double, Int64, Message, Timestamp, UInt32
 from chassis.retries import REQUEST
 from chassis.rpc import COMMAND_RETENTION, Component, Kind
 from errors import Code, Reason
-from services.openrouter.contract import CALL_REASONS
+from services.openrouter.contract import CALL_REASONS, FORMAT_INVALID
 
 BUSY = Reason(
     "completion.busy",
@@ -25,7 +26,14 @@ ABANDONED = Reason(
     "The client went away without an Idempotency-Key by which it could ask again.",
 )
 
-COMPLETE_REASONS = (*CALL_REASONS, BUSY, ABANDONED)
+COMPLETE_REASONS = (
+    *CALL_REASONS,
+    BEYOND_MODEL,
+    BUDGET_SPENT,
+    FORMAT_INVALID,
+    BUSY,
+    ABANDONED,
+)
 """What a completion may answer."""
 
 # The longest that a completion may take; the public deadlines stand a little above it.

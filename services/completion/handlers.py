@@ -7,17 +7,21 @@ from restate import Context
 from restate.exceptions import TerminalError
 
 from actors.conversation.contract.entry import Usage
+from actors.conversation.contract.run import Spendable
 from actors.conversation.contract.thread import GenerationConfig
-from chassis.message import Double, Message
+from chassis.message import REQUEST_INVALID, Double, Message
 from chassis.serve import implements
 from chassis.steps import ONCE, clock, id_at, step
-from errors import ErrorDetails, ModelError, RpcError
+from errors import ErrorDetails, FieldViolation, ModelError, RpcError
 from services.completion import contract
+from services.completion.asking import answer_of
 from services.completion.contract import CompleteRequest, CompleteResponse
 from services.completion.reading import Answered, CompletionReader, Followed
 from services.completion.settings import CompletionSettings
 from services.openrouter.asking import chat_request
 from services.openrouter.contract import MODEL_UNKNOWN
+from services.openrouter.limits import ModelFacts, beyond, dearest, impossible
+from services.openrouter.purse import Purse
 from services.openrouter.streams import ModelStreams
 
 
@@ -26,6 +30,10 @@ class Models(Protocol):
 
     def first_unknown(self, models: list[str]) -> str | None:
         """The first that does not exist; None when all do or nothing is known yet."""
+        ...
+
+    def facts(self, model: str) -> ModelFacts | None:
+        """What is known of a model; None when nothing is."""
         ...
 
 
@@ -42,9 +50,12 @@ class Followers(Followed, Protocol):
 
 
 class Accepted(Message):
-    """When the completion got its place."""
+    """When the completion got its place, and what a token of its dearest model costs where it has
+    a budget and that is known."""
 
     at: Double
+    prompt_price: str = ""
+    completion_price: str = ""
 
 
 class Completions:
@@ -66,7 +77,7 @@ class Completions:
 
     @implements(contract.complete)
     async def complete(self, ctx: Context, request: CompleteRequest) -> CompleteResponse:
-        """Ask a model once and answer with what it says."""
+        """Ask a model and answer with what it says."""
         config = request.generation_config or GenerationConfig()
         config = config.model_copy(update={"model": config.model or self._default_model})
         # Drawn before the step, so that the id is the same for the step and for its replay.
@@ -80,7 +91,9 @@ class Completions:
             ctx, completion_id, self._streams, self._followers, self._settings, deadline
         )
         try:
-            answered = await reader.read(chat_request(config, request.messages, request.seconds))
+            asked = chat_request(config, request.messages, request.seconds)
+            purse = Purse(_spendable(config, accepted))
+            answered = await answer_of(reader, config, asked, purse, deadline)
         except (RpcError, TerminalError):
             # Not in a `finally`: that also runs when Restate merely suspends the handler.
             await self._end(completion_id)
@@ -89,19 +102,51 @@ class Completions:
         return _response(completion_id, at, config, answered, reader.attempts)
 
     async def _accept(self, config: GenerationConfig, randomness: int) -> Accepted:
-        """The step's body: the models exist, and there is a place among the streams."""
-        unknown = self._models.first_unknown([config.model, *config.fallback_models])
+        """The step's body: the config can be followed, the models exist, and there is a place
+        among the streams."""
+        models = [config.model, *config.fallback_models]
+        unknown = self._models.first_unknown(models)
         if unknown is not None:
             details = ErrorDetails(model_error=ModelError(model=unknown))
             raise MODEL_UNKNOWN.error(details=details)
+        facts = [known for model in models if (known := self._models.facts(model))]
+        refused = _budgets_no_thread(config) or impossible(config)
+        refused = refused or next(filter(None, (beyond(config, known) for known in facts)), None)
+        if refused is not None:
+            raise refused
         at = clock()
         if not self._streams.admit(id_at("cmpl", datetime.fromtimestamp(at, UTC), randomness)):
             raise contract.BUSY.error()
-        return Accepted(at=at)
+        priced = facts if config.budget and len(facts) == len(models) else []
+        return Accepted(
+            at=at,
+            prompt_price=dearest(priced, "prompt"),
+            completion_price=dearest(priced, "completion"),
+        )
 
     async def _end(self, completion_id: str) -> None:
         self._followers.leave(completion_id)
         await self._streams.close(completion_id)
+
+
+def _budgets_no_thread(config: GenerationConfig) -> RpcError | None:
+    if config.budget is None or not config.budget.thread_usd:
+        return None
+    violation = FieldViolation(
+        field="generationConfig.budget.threadUsd",
+        description="must be absent, because a completion belongs to no thread",
+    )
+    return REQUEST_INVALID.error(details=ErrorDetails(field_violations=(violation,)))
+
+
+def _spendable(config: GenerationConfig, accepted: Accepted) -> Spendable | None:
+    if config.budget is None or not config.budget.run_usd:
+        return None
+    return Spendable(
+        usd=config.budget.run_usd,
+        prompt_price=accepted.prompt_price,
+        completion_price=accepted.completion_price,
+    )
 
 
 def _response(

@@ -18,5 +18,7 @@ Retries: REQUEST for the service, a client waits; SINGLETON for the object.
 
 Failure: a reason of reasons.py for each way in which a server can fail. A call of a tool that may
 not be repeated is claimed before it is made; found claimed after a crash, it is not made again but
-answered `tool.outcome_unknown`.
+answered `tool.outcome_unknown`. A tool whose rule names a digest is looked at before each call; one
+that is different is not called but answered `tool.changed`. Without a digest a server may change
+its tools as it likes: the model has read one schema, and the server judges by another.
 """

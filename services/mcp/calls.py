@@ -18,10 +18,11 @@ from chassis.message import Message, Struct
 from chassis.sealing import Sealing
 from chassis.steps import clock
 from errors import ErrorDetails, RpcError, wire
-from services.mcp.client import McpClient
+from services.mcp import rules
+from services.mcp.client import McpClient, Server
 from services.mcp.contract.records import ServerRecord
 from services.mcp.contract.tools import Timing, ToolEffect, ToolResult, ToolStatus
-from services.mcp.reasons import NEVER_CALLED, OUTCOME_UNKNOWN
+from services.mcp.reasons import NEVER_CALLED, OUTCOME_UNKNOWN, TOOL_CHANGED, UNREACHABLE
 from services.mcp.servers import opened
 
 _KEEP_SECONDS = 120.0
@@ -109,6 +110,7 @@ class ToolCalls:
         started = clock()
         try:
             server = opened(call.record, self._sealing, call.tenant_id)
+            await self._check(server, call)
             result, status = await self._client.call_tool(
                 server, call.tool_name, call.arguments or {}
             )
@@ -119,6 +121,21 @@ class ToolCalls:
         except asyncio.CancelledError:
             return _unknown(None, started)
         return _ended(started, status=status, result=result)
+
+    async def _check(self, server: Server, call: PlannedCall) -> None:
+        """Look at a confirmed tool once more, because it may have changed since it was listed."""
+        confirmed = rules.confirmed(call.record, call.tool_name)
+        if not confirmed:
+            return
+        try:
+            tools = await self._client.list_tools(server)
+        except RpcError as error:
+            if error.reason in NEVER_CALLED:
+                raise
+            # Whatever this is, the tool was not called.
+            raise UNREACHABLE.error(details=error.details) from None
+        if confirmed not in [rules.digest(each) for each in tools if each.name == call.tool_name]:
+            raise TOOL_CHANGED.error()
 
     def _forget_later(self, call_id: str) -> None:
         loop = asyncio.get_running_loop()

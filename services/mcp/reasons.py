@@ -73,6 +73,12 @@ REFUSED = Reason(
 TOOL_NOT_FOUND = Reason(
     "tool.not_found", Code.TOOL_NOT_FOUND, "There is no such tool, or it may not be used."
 )
+TOOL_CHANGED = Reason(
+    "tool.changed",
+    Code.FAILED_PRECONDITION,
+    "The tool is not as it was when it was confirmed, so it was not called. Look at it with "
+    "mcp-list-tools; to allow it, register its server with the digest that it has now.",
+)
 OUTCOME_UNKNOWN = Reason(
     "tool.outcome_unknown",
     Code.TOOL_EXECUTION_FAILED,
@@ -91,6 +97,7 @@ NEVER_CALLED = frozenset(
         REDIRECTED,
         REFUSED,
         TOOL_NOT_FOUND,
+        TOOL_CHANGED,
     )
 )
 """Failures after which a tool has certainly not done anything."""
@@ -112,5 +119,5 @@ SERVER_REASONS = (
 )
 """What asking a server may answer; for the contract of whoever does."""
 
-CALL_REASONS = (*SERVER_REASONS, TOOL_NOT_FOUND, OUTCOME_UNKNOWN)
+CALL_REASONS = (*SERVER_REASONS, TOOL_NOT_FOUND, TOOL_CHANGED, OUTCOME_UNKNOWN)
 """What calling a tool may answer."""

@@ -1,6 +1,7 @@
 """What is decided about a server's tools. Pure, and free of any context."""
 
 import hashlib
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,7 @@ _MODEL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_-]")
 
 NO_SCHEMA = "its input schema is not a JSON Schema of an object"
+CHANGED = "it is not as it was when it was confirmed"
 
 
 def allowed(record: ServerRecord, tool_name: str) -> bool:
@@ -34,7 +36,23 @@ def decided(record: ServerRecord, tool: McpTool) -> McpTool:
     tool.effect = effect_or_default(effect)
     tool.approval = approval_or_default(approval)
     tool.problem = "" if is_object_schema(tool.input_schema or {}) else NO_SCHEMA
+    tool.digest = digest(tool)
+    if rule is not None and rule.digest not in ("", tool.digest):
+        tool.problem = CHANGED
     return tool
+
+
+def digest(tool: McpTool) -> str:
+    """A digest of all that a server says of a tool, its words too: a model obeys them."""
+    said = [tool.name, tool.title, tool.description]
+    free = [tool.input_schema, tool.output_schema, tool.annotations]
+    text = json.dumps([said, free], sort_keys=True, separators=(",", ":"))
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def confirmed(record: ServerRecord, tool_name: str) -> str:
+    """The digest that a tool must have to be called; empty when nobody has said one."""
+    return next((rule.digest for rule in record.tool_rules if rule.tool_name == tool_name), "")
 
 
 def effect_of(record: ServerRecord, tool_name: str) -> ToolEffect:

@@ -1,7 +1,8 @@
 """OpenRouterService: speaks to language models through OpenRouter, and to nothing else.
 
 Owns: the OpenRouter vendor; the process-local streams that durable steps read (streams.py); the
-catalogue of models (catalogue.py).
+catalogue of models (catalogue.py); what a config may ask of them (limits.py), what an answer may
+cost (purse.py) and which form it is to have (answer_format.py).
 
 Called by: LLMGateway (ListModels). GenerationWorkflow reads streams.py in its own steps, because
 a stream cannot cross the log.

@@ -8,11 +8,18 @@ from chassis.rpc import Component, Kind
 from services.openrouter.reasons import (
     CALL_REASONS,
     CATALOGUE_REASONS,
+    FORMAT_INVALID,
     MODEL_UNKNOWN,
     PROVIDER_REASONS,
 )
 
-__all__ = ["CALL_REASONS", "CATALOGUE_REASONS", "MODEL_UNKNOWN", "PROVIDER_REASONS"]
+__all__ = [
+    "CALL_REASONS",
+    "CATALOGUE_REASONS",
+    "FORMAT_INVALID",
+    "MODEL_UNKNOWN",
+    "PROVIDER_REASONS",
+]
 
 
 class ListModelsRequest(Message):

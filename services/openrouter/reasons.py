@@ -87,6 +87,13 @@ REQUEST_REFUSED = Reason(
     terminal=True,
 )
 
+FORMAT_INVALID = Reason(
+    "answer.format_invalid",
+    Code.UPSTREAM_ERROR,
+    "The model did not answer in the form that was asked for, not when it was told so either. "
+    "`fieldViolations` says what is wrong with its last answer.",
+)
+
 CALL_REASONS = (
     NOT_CONFIGURED,
     CREDENTIALS_REFUSED,

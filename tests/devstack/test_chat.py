@@ -201,3 +201,28 @@ def test_a_program_decides_by_an_option(dev: Dev) -> None:
     told = [json.loads(line) for line in done.stdout.splitlines()]
     ended = [line["call"]["status"] for line in told if line["type"] == "tool completed"]
     assert ended == ["DENIED"]
+
+
+def test_a_thread_goes_several_ways_and_back(dev: Dev) -> None:
+    script(dev, "say it", Answer(text="the first"), Answer(text="the second"))
+    with chatting(dev, "branched") as terminal:
+        terminal.say("/again")
+        terminal.wait_for("nothing was said yet")
+        terminal.say("say it")
+        terminal.wait_for("model the first")
+        terminal.wait_for(PROMPT)
+        terminal.say("/again")
+        terminal.wait_for("model the second")
+        terminal.wait_for(PROMPT)
+        terminal.say("/edit in other words")
+        terminal.wait_for("You said: in other words")
+        terminal.wait_for(PROMPT)
+        terminal.say("/branches")
+        terminal.wait_for("* branch-2")
+        terminal.say("/branch nowhere")
+        terminal.wait_for("branch.not_found")
+        terminal.say("/branch main")
+        terminal.wait_for("model the first")
+        terminal.wait_for(PROMPT)
+    branches = dev.call("list-branches", conversationKey="branched")["branches"]
+    assert [branch["branchId"] for branch in branches] == ["branch-2", "branch-1", "main"]

@@ -274,3 +274,22 @@ async def test_the_same_key_of_another_user_is_another_completion(
     ids = {answer.json()["completionId"] for answer in answers}
     assert len(ids) == 2
     assert len(await model.calls()) == 2
+
+
+async def test_a_budget_binds_a_completion(alice: User, model: OpenRouterControl) -> None:
+    """A token of the double's answers costs 0.000002 dollars, one of a question half of that."""
+    await model.script(Answer(token_count=100), contains="long")
+    config = {"budget": {"runUsd": "0.000030"}}
+    answer = await alice.call("complete", asking("a long one", generationConfig=config))
+    assert answer["finishReason"] == "length"
+    assert float(answer["costUsd"]) <= 0.000030
+    for method in ("complete", "stream-complete"):
+        body = asking("a long one", generationConfig={"budget": {"runUsd": "0.000001"}})
+        refused = await alice.http.post(GATEWAY + method, json=body, headers=alice.headers)
+        assert refused.status_code == 429
+        assert refused.json()["error"]["details"]["reason"] == "budget.spent"
+    body = asking("x", generationConfig={"budget": {"threadUsd": "1"}})
+    with pytest.raises(RefusedError) as impossible:
+        await alice.call("complete", body)
+    [violation] = impossible.value.error["details"]["fieldViolations"]
+    assert violation["field"] == "generationConfig.budget.threadUsd"

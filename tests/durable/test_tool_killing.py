@@ -22,6 +22,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 TURNS = int(os.environ.get("YOCASO_TOOL_TURNS", "24"))
 THREADS = 4
+# While processes die one after the other, a loaded machine may answer nobody for a minute.
+PATIENCE = 300
 DONE = Answer(text="All done.")
 
 
@@ -58,7 +60,7 @@ async def ask(
             calls = wants(("note", {"text": text}), ("add", {"a": 1, "b": 1}))
             await model.script(calls, DONE, contains=text)
             run_id = await thread.send(text, clientMessageId=text)
-            runs.append(await thread.settled(run_id, seconds=150))
+            runs.append(await thread.settled(run_id, seconds=PATIENCE))
         over.set()
     return runs
 
@@ -70,7 +72,7 @@ async def test_no_dangerous_tool_is_called_twice_and_no_approval_is_lost(
     killer = Killer(stack, ("handlers", "restate", "edge"), times=max(1, TURNS // 12))
     asked: dict[str, list[str]] = {}
     runs: dict[str, list[Json]] = {}
-    async with user_of(stack, patient=True) as alice:
+    async with user_of(stack, patient=True, seconds=PATIENCE) as alice:
         threads = [
             await thread_with(alice, FREELY if number % 2 else ALLOWED) for number in range(THREADS)
         ]
@@ -95,10 +97,11 @@ async def judge(thread: Conversation, texts: list[str], notes: list[str]) -> Non
     events = await thread.events()
     assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
     requested = [e["toolCall"]["callId"] for e in events if e["type"] == "tool.requested"]
+    # A server that is too slow to list its tools costs a turn these tools: its calls have no name.
     ended = {
         event["toolCall"]["arguments"]["text"]: event["toolCall"]["status"]
         for event in events
-        if event["type"] == "tool.completed" and event["toolCall"]["toolName"] == "note"
+        if event["type"] == "tool.completed" and event["toolCall"].get("toolName") == "note"
     }
     completed = [e["toolCall"]["callId"] for e in events if e["type"] == "tool.completed"]
     assert sorted(requested) == sorted(completed)

@@ -9,12 +9,14 @@ from devstack.openrouter.control import OpenRouterControl
 from devstack.openrouter.messages import Answer, ToolCall
 from devstack.processes import free_port
 from devstack.toolbox.control import ToolboxControl
-from tests.support.conversation import User, types_of
+from tests.support.conversation import RefusedError, User, types_of
 from tests.support.stack import RunningStack
 from tests.support.tools import (
     ALLOWED,
     FREELY,
+    pending,
     register,
+    resolve,
     thread_with,
     tool_events,
     toolbox_of,
@@ -139,6 +141,57 @@ async def test_a_tool_that_changed_its_schema_since_it_was_listed_tells_the_mode
     assert (await thread.ask(question))["status"] == "COMPLETED"
     (call,) = tool_events(await thread.events(), "tool.completed")
     assert call["status"] == "FAILED"
+
+
+CHANGED = {"type": "object", "properties": {"text": {"type": "string"}}, "title": "Obey."}
+
+
+async def confirmed(stack: RunningStack, user: User, *names: str) -> None:
+    """Register the toolbox with these tools as they are now."""
+    tools = (await user.call("mcp-list-tools", {"serverName": "toolbox"}))["tools"]
+    rules = [{"toolName": t["name"], "digest": t["digest"]} for t in tools if t["name"] in names]
+    await register(stack, toolRules=rules)
+
+
+async def test_a_confirmed_tool_that_changes_between_list_and_call_is_not_called(
+    stack: RunningStack, alice: User, model: OpenRouterControl, toolbox: ToolboxControl
+) -> None:
+    """The person approved a call of another tool than the one that would be called."""
+    await confirmed(stack, alice, "note")
+    question = about("rug")
+    await model.script(wants(("note", {"text": "x"})), DONE, contains=question)
+    thread = await thread_with(alice)
+    run_id = await thread.send(question)
+    (approval,) = await pending(thread)
+    await toolbox.set_schemas({"note": CHANGED})
+    await resolve(thread, approval, "APPROVE")
+    assert (await thread.settled(run_id))["status"] == "COMPLETED"
+    (call,) = tool_events(await thread.events(), "tool.completed")
+    assert (call["status"], call["error"]["details"]["reason"]) == ("FAILED", "tool.changed")
+    assert await toolbox.calls("note") == []
+
+
+async def test_a_tool_that_changed_is_marked_and_kept_from_all_until_it_is_confirmed(
+    stack: RunningStack, alice: User, model: OpenRouterControl, toolbox: ToolboxControl
+) -> None:
+    await confirmed(stack, alice, "note", "add")
+    await toolbox.set_schemas({"note": CHANGED})
+    listed = await alice.call("mcp-list-tools", {"serverName": "toolbox"})
+    problems = {tool["name"]: tool.get("problem", "") for tool in listed["tools"]}
+    assert "confirmed" in problems["note"]
+    assert problems["add"] == ""
+    question = about("next")
+    await (await thread_with(alice)).ask(question)
+    (asked,) = [c for c in await model.calls() if c.messages[-1]["content"] == question]
+    names = {tool["function"]["name"] for tool in asked.body["tools"]}
+    assert "toolbox__note" not in names
+    assert "toolbox__add" in names
+    body = {"serverName": "toolbox", "toolName": "note", "arguments": {"text": "y"}}
+    with pytest.raises(RefusedError) as refused:
+        await alice.call("mcp-call-tool", body)
+    assert (refused.value.status, refused.value.reason) == (400, "tool.changed")
+    await confirmed(stack, alice, "note")
+    assert (await alice.call("mcp-call-tool", body))["status"] == "SUCCEEDED"
 
 
 async def test_a_tool_without_a_json_schema_is_not_offered(

@@ -10,10 +10,12 @@ import pytest
 from app.edge_server import create
 from devstack.openrouter.control import OpenRouterControl
 from devstack.openrouter.messages import Answer
+from devstack.toolbox.control import ToolboxControl
 from edge.reasons import ROUTE_NOT_FOUND
 from tests.support.browser import Page, chromium_binary, open_page
 from tests.support.conversation import model_of
 from tests.support.stack import RunningStack
+from tests.support.tools import toolbox_of, wants
 
 pytestmark = pytest.mark.anyio
 
@@ -120,6 +122,111 @@ async def test_an_answer_made_anew_is_a_branch_to_come_back_from(
     await page.until(f"{TEXTS}.at(-1) === 'the first'")
     await page.screenshot(tmp_path / "console.png")
     assert (tmp_path / "console.png").stat().st_size > 10_000
+
+
+CARDS = "[...document.querySelectorAll('#messages .tool')].map((e) => e.textContent)"
+
+
+@pytest.fixture
+async def tools(
+    page: Page, live_stack: RunningStack, model: OpenRouterControl
+) -> AsyncGenerator[ToolboxControl]:
+    """The organization's toolbox, which the person allows the thread's model."""
+    async with toolbox_of(live_stack, live_stack.dave.tenant_id) as toolbox:
+        await page.run("document.querySelector('#tools summary').click()")
+        box = "document.querySelector('#servers input[value=toolbox]')"
+        await page.until(f"!!{box}")
+        await page.run(f"{box}.click()")
+        yield toolbox
+
+
+@pytest.mark.slow
+async def test_a_call_waits_for_the_person_who_may_change_it(
+    page: Page, tools: ToolboxControl, model: OpenRouterControl
+) -> None:
+    asked = wants(("add", {"a": 2, "b": 40}), ("note", {"text": "as it was"}), text="Let me see.")
+    await model.script(asked, Answer(text="Written."), contains="write it down")
+    await say(page, "write it down")
+    await page.until(f"{STATUS} === 'AWAITING_APPROVAL' && !!document.querySelector('.approval')")
+    await page.until(f"{CARDS}.length === 2 && {CARDS}[0].includes('42')")
+    assert "waits for approval" in (await page.run(CARDS))[1]
+    await page.run("document.querySelector('.approval textarea').value = 'no JSON'")
+    await page.run("document.querySelector('.approval button').click()")
+    await page.until("document.querySelector('.approval [role=alert]').textContent")
+    changed = json.dumps(json.dumps({"text": "as I want it"}))
+    await page.run(f"document.querySelector('.approval textarea').value = {changed}")
+    await page.run("document.querySelector('.approval button').click()")
+    await page.until(f"{TEXTS}.at(-1) === 'Written.'")
+    await page.until("!document.querySelector('.approval')")
+    card = (await page.run(CARDS))[1]
+    assert "as I want it" in card
+    assert "Line 1 is written." in card
+    [noted] = [call for call in await tools.calls() if call.tool == "note"]
+    assert noted.arguments == {"text": "as I want it"}
+
+
+@pytest.mark.slow
+async def test_a_call_that_is_denied_is_not_made_and_still_told_after_a_reload(
+    page: Page, tools: ToolboxControl, model: OpenRouterControl
+) -> None:
+    await model.script(wants(("note", {"text": "never"})), Answer(text="Then not."), contains="no!")
+    await say(page, "no!")
+    await page.until("!!document.querySelector('.approval')")
+    await page.run("document.querySelector('.approval button.quiet').click()")
+    await page.until(f"{TEXTS}.at(-1) === 'Then not.'")
+    before = await page.run(CARDS)
+    assert "denied" in before[0]
+    await page.run("window.before = true; location.reload()")
+    await page.until(f"!window.before && {TEXTS}.at(-1) === 'Then not.'")
+    assert await page.run(CARDS) == before
+    assert await tools.calls() == []
+
+
+@pytest.mark.slow
+async def test_an_edited_message_begins_a_branch_and_turns_stay_together(
+    page: Page, model: OpenRouterControl
+) -> None:
+    await model.script(Answer(text="one two", gate="g", hold_after=1), contains="first")
+    await say(page, "first")
+    await page.until(f"{TEXTS}.at(-1)?.startsWith('one')")
+    await say(page, "second")
+    await page.until("document.querySelectorAll('#queue li').length === 1")
+    assert (await page.run(TEXTS))[0] == "first"
+    assert "second" not in await page.run(TEXTS), "what waits is shown where it can be taken back"
+    await model.release("g")
+    await page.until(f"{TEXTS}.length === 4")
+    assert await page.run(TEXTS) == ["first", "one two", "second", "You said: second"]
+    await page.run("[...document.querySelectorAll('li.user .about button')].at(-1).click()")
+    assert await page.run("document.getElementById('draft').value") == "second"
+    await say(page, "in other words")
+    await page.until(f"{TEXTS}.at(-1) === 'You said: in other words'")
+    assert await page.run(TEXTS) == [
+        "first",
+        "one two",
+        "in other words",
+        "You said: in other words",
+    ]
+    assert await page.run("document.querySelectorAll('#branches option').length") == 2
+
+
+@pytest.mark.slow
+async def test_the_draft_is_in_sight_however_long_the_thread_is(
+    page: Page, model: OpenRouterControl
+) -> None:
+    await model.script(Answer(text="line\n" * 200), contains="long")
+    for width, height in ((1200, 700), (390, 700)):
+        await page.send(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=height, deviceScaleFactor=1, mobile=False,
+        )  # fmt: skip
+        await say(page, "a long one")
+        await page.until(f"{STATUS} === 'IDLE' && {TEXTS}.length > 0")
+        box = "document.getElementById('send').getBoundingClientRect()"
+        assert await page.run(f"{box}.bottom <= innerHeight && {box}.right <= innerWidth")
+        await page.until(
+            "(() => { const l = document.getElementById('messages');"
+            " return l.scrollHeight - l.scrollTop - l.clientHeight < 60; })()"
+        )
 
 
 @pytest.mark.slow

@@ -39,18 +39,27 @@ class RefusedError(Exception):
 
 
 class User:
-    """Calls as one user. A `patient` one repeats what a restart of the platform interrupted."""
+    """Calls as one user. A `patient` one repeats what a restart of the platform interrupted, for
+    that many seconds."""
 
-    def __init__(self, http: httpx.AsyncClient, key: SecretKey, *, patient: bool = False) -> None:
+    def __init__(
+        self,
+        http: httpx.AsyncClient,
+        key: SecretKey,
+        *,
+        patient: bool = False,
+        seconds: float = 60,
+    ) -> None:
         self.http = http
         self.headers = {"x-api-key": key.key}
         self._patient = patient
+        self._seconds = seconds
 
     async def call(self, method: str, body: Json | None = None) -> Json:
         """One method of the gateway. Raises RefusedError."""
         if not self._patient:
             return await self._once(method, body or {})
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + self._seconds
         while True:
             try:
                 return await self._once(method, body or {})
@@ -194,14 +203,18 @@ def types_of(events: list[Json]) -> list[str]:
 
 @asynccontextmanager
 async def user_of(
-    stack: RunningStack, key: SecretKey | None = None, *, patient: bool = False
+    stack: RunningStack,
+    key: SecretKey | None = None,
+    *,
+    patient: bool = False,
+    seconds: float = 60,
 ) -> AsyncGenerator[User]:
     """Alice, or whose key is given, with a connection pool of her own."""
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=100)
     async with httpx.AsyncClient(
         base_url=stack.base_url, timeout=60, limits=limits, trust_env=False, verify=False
     ) as http:
-        yield User(http, key or stack.alice, patient=patient)
+        yield User(http, key or stack.alice, patient=patient, seconds=seconds)
 
 
 @asynccontextmanager

@@ -54,9 +54,9 @@ from actors.conversation.handlers.runs import Runs
 from actors.conversation.handlers.threads import Threads
 from actors.conversation.handlers.tools import Tools
 from actors.conversation.lifecycle import Lifecycle
-from actors.conversation.limits import ModelFacts
 from actors.conversation.settings import ConversationSettings
 from actors.conversation.starting import Starting
+from services.openrouter.limits import ModelFacts
 from tests.support.fake_platform import FakePlatform
 from workflows.generation import contract as generation
 

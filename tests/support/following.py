@@ -1,6 +1,7 @@
 """Readers that go on where they stopped, and what kills the platform under them."""
 
 import random
+import time
 from collections.abc import Callable
 
 import anyio
@@ -58,12 +59,16 @@ class Killer:
         self.kills = 0
 
     async def run(self) -> None:
-        """Kill them all, one after the other."""
+        """Kill them all, one after the other. Where a start takes long, the work between two kills
+        takes long too, so the pauses are as long: else nothing would ever be done in them."""
+        took = 0.0
         for name in self._victims:
-            await anyio.sleep(random.uniform(0.1, 0.8))
+            await anyio.sleep(random.uniform(0.1, max(0.8, took)))
             await self._stack.kill(name)
             await anyio.sleep(random.uniform(0, 0.3))
+            began = time.monotonic()
             await self._stack.start(name)
+            took = time.monotonic() - began
             self.kills += 1
             self._killed.set()
             self._killed = anyio.Event()

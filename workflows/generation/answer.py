@@ -23,10 +23,10 @@ from chassis.calls import send
 from chassis.steps import attempt
 from errors import RpcError, wire
 from services.openrouter.chunk import Chunk
+from services.openrouter.purse import Purse
 from services.openrouter.streams import ModelStreams
 from services.openrouter.wire import ChatRequest, ToolCall
 from workflows.generation.fallbacks import Fallbacks
-from workflows.generation.purse import Purse
 from workflows.generation.settings import GenerationSettings
 from workflows.generation.state import CHUNK, StoredChunk
 from workflows.generation.stop import Stop
@@ -131,6 +131,13 @@ class AnswerReader:
         progress.start_anew()
         progress.attempt, progress.attempt_id = progress.attempt + 1, None
         progress.failures = 0
+
+    def ask_again(self, request: ChatRequest, at: datetime, error: dict[str, Any]) -> None:
+        """The answer is not what was asked for, and `error` says why: the same model is asked
+        for another, as the next attempt."""
+        self._fallbacks.stay(request, error)
+        self._report_retrying(self.attempt + 1, at.timestamp(), error)
+        self.go_on()
 
     @property
     def attempt(self) -> int:

@@ -10,7 +10,7 @@ from chassis.message import Message, Struct, UInt32
 from chassis.retries import LONG_RUNNING
 from chassis.rpc import Component, Kind
 from errors import Code, Reason
-from services.openrouter.contract import CALL_REASONS
+from services.openrouter.contract import CALL_REASONS, FORMAT_INVALID
 
 
 class RunRequest(Message):
@@ -94,7 +94,7 @@ run = component.rpc(
     RunRequest,
     RunResponse,
     # Nobody waits for a run: these are the failures that its record may tell.
-    errors=(*CALL_REASONS, BUDGET_SPENT, TOOL_ROUNDS_SPENT),
+    errors=(*CALL_REASONS, BUDGET_SPENT, FORMAT_INVALID, TOOL_ROUNDS_SPENT),
     main=True,
     # A day, so that an operator can see what a run did; it holds the thread's text.
     journal_retention=timedelta(days=1),

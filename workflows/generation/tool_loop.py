@@ -1,4 +1,5 @@
-"""A run with tools: the model says what it wants called, gets the results, and goes on.
+"""A run with tools: the model says what it wants called, gets the results, and goes on. Its answer
+is held to the form that was asked for, and asked for once more where it has another.
 
 Each time the model is asked is an attempt of the run with an answer of its own. What it used is
 added up over all of them.
@@ -7,6 +8,7 @@ added up over all of them.
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from restate import WorkflowContext
 
@@ -22,18 +24,21 @@ from actors.conversation.contract.tools import (
 from chassis.calls import call
 from chassis.identity import key_segments
 from chassis.steps import now
-from errors import Code, RpcError
+from errors import Code, FieldViolation, RpcError
 from errors import wire as errors
 from services.mcp import contract as mcp
 from services.mcp.calls import ToolCalls
-from services.openrouter.wire import ChatMessage
+from services.openrouter.answer_format import AnswerFormat
+from services.openrouter.wire import ChatMessage, ChatRequest
 from workflows.generation.answer import AnswerReader, Audience
 from workflows.generation.contract import TOOL_ROUNDS_SPENT
-from workflows.generation.model_request import model_request
+from workflows.generation.model_request import bounded, model_request
 from workflows.generation.offer import Offer, Planned, with_tools
 from workflows.generation.settings import GenerationSettings
 from workflows.generation.stop import Stop
 from workflows.generation.tool_round import ToolRound
+
+_Wrong = tuple[AnswerFormat, tuple[FieldViolation, ...]]
 
 
 class ToolLoop:
@@ -58,6 +63,7 @@ class ToolLoop:
         self._conversation = conversation_key
         self._usage: Usage | None = None
         self._cost = Decimal(0)
+        self._corrected = False
 
     async def run(self, work: Work) -> FinishRunRequest | None:
         """How the run ended; None when it was settled behind our back."""
@@ -66,7 +72,7 @@ class ToolLoop:
         for _ in range(self._rounds(work) + 1):
             request = with_tools(model_request(work), work.context, offer)
             request = replace(request, messages=(*request.messages, *more))
-            report = self._added(await self._reader.read(work, request))
+            report = await self._answer(work, request)
             asked = self._reader.asked
             if not asked or report.status is not RunStatus.COMPLETED:
                 return report
@@ -83,6 +89,31 @@ class ToolLoop:
             more = (*more, said, *answers)
             work = await self._following(work, told)
         return self._spent()
+
+    async def _answer(self, work: Work, request: ChatRequest) -> FinishRunRequest:
+        """What the model says; where that is the run's answer, in the form that was asked for."""
+        report = self._added(await self._reader.read(work, request))
+        if (wrong := self._wrong(work, report)) is None or self._corrected:
+            return _refused(report, wrong)
+        self._corrected = True
+        form, violations = wrong
+        at = report.at or await now(self._ctx)
+        self._reader.ask_again(request, at, _error_of(report, wrong))
+        again = form.asked_again(request, report.text, violations)
+        said, work = report.text, work.model_copy(update={"started_at": at})
+        report = self._added(await self._reader.read(work, bounded(again, work)))
+        if report.status is not RunStatus.COMPLETED:
+            # A wrong answer that was paid for is better than none.
+            report.text = report.text or said
+        return _refused(report, self._wrong(work, report))
+
+    def _wrong(self, work: Work, report: FinishRunRequest) -> _Wrong | None:
+        """What is wrong with the form of an answer. One that asks for tools is not the last."""
+        form = AnswerFormat.of(work.generation_config)
+        if form is None or report.status is not RunStatus.COMPLETED or self._reader.asked:
+            return None
+        violations = form.violations(report.text)
+        return (form, violations) if violations else None
 
     async def _offer(self, work: Work) -> Offer | None:
         """What the thread allows, as far as its servers answer; None when that is nothing."""
@@ -182,3 +213,16 @@ class ToolLoop:
             "cost_usd": format(self._cost, "f") if self._cost else "",
         }
         return FinishRunRequest.model_validate({**values, **more})
+
+
+def _error_of(report: FinishRunRequest, wrong: _Wrong) -> dict[str, Any]:
+    form, violations = wrong
+    error = form.error(violations, report.model, report.provider, report.finish_reason)
+    return errors.to_envelope(error)["error"]
+
+
+def _refused(report: FinishRunRequest, wrong: _Wrong | None) -> FinishRunRequest:
+    """The report of a run whose answer has the wrong form."""
+    if wrong is not None:
+        report.status, report.error = RunStatus.FAILED, _error_of(report, wrong)
+    return report

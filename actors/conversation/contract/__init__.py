@@ -98,7 +98,7 @@ THREAD_BUSY = Reason(
 BUDGET_SPENT = Reason(
     "budget.spent",
     Code.QUOTA_EXCEEDED,
-    "The budget is spent. Raise it with update-generation-config to go on.",
+    "The budget is spent. Raise `budget` in the generation config to go on.",
     terminal=True,
 )
 BEYOND_MODEL = Reason(

@@ -22,7 +22,8 @@ class RunStatus(ProtoEnum):
 
 
 class Fallback(Message):
-    """A model that could not answer, and why: the inner object of the error envelope."""
+    """A model that could not answer, or not in the form that was asked for, and why: the inner
+    object of the error envelope."""
 
     model: str = ""
     error: Struct | None = None

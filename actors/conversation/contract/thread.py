@@ -28,7 +28,12 @@ class ResponseFormatType(ProtoEnum):
 
 
 class ResponseFormat(Message):
-    """The form of the answer; `json_schema` goes with JSON_SCHEMA."""
+    """The form of the answer; `json_schema` goes with JSON_SCHEMA.
+
+    An answer that is not JSON, or does not fit the schema, is told to the model, which is asked
+    once more; when that answer is wrong too the run ends with `answer.format_invalid` and keeps
+    its text. Patterns and formats of a schema are left to the model's provider.
+    """
 
     type: ResponseFormatType = ResponseFormatType.RESPONSE_FORMAT_TYPE_UNSPECIFIED
     name: str = Field(default="", max_length=64)
@@ -109,7 +114,8 @@ class Budget(Message):
 
     run_usd: by one run. thread_usd: by all runs of the thread together. A run that would go beyond
     ends with `budget.spent` and keeps what there is of its answer; limits of the thread and of a
-    message both hold.
+    message both hold. A completion without a thread knows `run_usd` alone; where the money cuts
+    its answer off, that is told with the finish reason `length`.
     """
 
     run_usd: Usd = ""

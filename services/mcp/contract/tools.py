@@ -63,10 +63,25 @@ class ApprovalRule(ProtoEnum):
     ALWAYS = 3
 
 
+Digest = Annotated[
+    str,
+    Field(
+        pattern=r"^(sha256:[0-9a-f]{64})?$",
+        json_schema_extra={"examples": ["sha256:" + "0" * 64]},
+    ),
+]
+
+
 class ToolRule(Message):
-    """What is decided about one tool. What is left out follows the server's rules."""
+    """What is decided about one tool. What is left out follows the server's rules.
+
+    digest: of the tool as somebody has looked at it, from mcp-list-tools. While the tool is not
+        like that any more it is not offered to models and not called (`tool.changed`), until its
+        server is registered with the new digest. Without one, a tool may change as it likes.
+    """
 
     tool_name: ToolName
+    digest: Digest = ""
     effect: ToolEffect = ToolEffect.TOOL_EFFECT_UNSPECIFIED
     approval: ApprovalRule = ApprovalRule.APPROVAL_RULE_UNSPECIFIED
 
@@ -155,6 +170,7 @@ class McpTool(Message):
 
     input_schema: a JSON Schema.
     problem: why a model cannot use it; empty when it can.
+    digest: of all that the server says of it; it changes when that does.
     """
 
     name: str = ""
@@ -166,6 +182,7 @@ class McpTool(Message):
     effect: ToolEffect = ToolEffect.TOOL_EFFECT_UNSPECIFIED
     approval: ApprovalRule = ApprovalRule.APPROVAL_RULE_UNSPECIFIED
     problem: str = ""
+    digest: str = ""
 
 
 class ToolContent(Message):

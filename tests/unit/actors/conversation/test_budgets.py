@@ -7,9 +7,15 @@ import pytest
 
 from actors.conversation import contract
 from actors.conversation.contract.run import RunStatus
-from actors.conversation.contract.thread import Budget, GenerationConfig, ReasoningEffort
-from actors.conversation.limits import ModelFacts
+from actors.conversation.contract.thread import (
+    Budget,
+    GenerationConfig,
+    ReasoningEffort,
+    ResponseFormat,
+    ResponseFormatType,
+)
 from errors import Code, RpcError
+from services.openrouter.limits import ModelFacts
 from tests.support.conversations import Conversation
 from tests.support.fake_platform import FakePlatform
 from workflows.generation import contract as generation
@@ -167,3 +173,24 @@ async def test_what_a_model_cannot_do_is_refused_before_anything_happens(
             model="able", max_tokens=1000, reasoning_effort=ReasoningEffort.HIGH
         )
         assert (await thread.send(config=fine)).status is RunStatus.RUNNING
+
+
+@pytest.mark.parametrize("schema", [None, {"type": "nothing"}, {"properties": [1]}])
+async def test_an_answer_cannot_be_held_to_what_is_no_schema(
+    schema: dict[str, object] | None,
+) -> None:
+    form = ResponseFormat(type=ResponseFormatType.JSON_SCHEMA, json_schema=schema)
+    asked = GenerationConfig(response_format=form)
+    async with FakePlatform() as platform:
+        thread, other = Conversation(platform), Conversation(platform, key="acme/alice/other")
+        await thread.open()
+        for attempt in (
+            thread.send(config=asked),
+            thread.update_config(asked),
+            other.open(config=asked),
+        ):
+            with pytest.raises(RpcError) as refused:
+                await attempt
+            assert refused.value.code is Code.INVALID_ARGUMENT
+            fields = [v.field for v in refused.value.details.field_violations]
+            assert fields == ["generationConfig.responseFormat.jsonSchema"]

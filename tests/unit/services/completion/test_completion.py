@@ -1,102 +1,20 @@
 """A completion from its place among the streams to its answer, whatever happens on the way."""
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
-from typing import cast
 
 import pytest
 
-from actors.conversation.contract.entry import Role
-from actors.conversation.contract.run import ContextMessage
 from actors.conversation.contract.thread import GenerationConfig
 from errors import Code, RpcError
 from services.completion import contract
-from services.completion.contract import CompleteRequest, CompleteResponse
-from services.completion.handlers import Completions
-from services.completion.settings import CompletionSettings
+from services.completion.contract import CompleteRequest
 from services.openrouter import reasons
-from services.openrouter.streams import ModelStreams
-from tests.support.fake_platform import FakePlatform
-from tests.support.generations import END, Line, ProcessStreams, ScriptedModel
+from tests.support.completions import ASKED, completing
+from tests.support.generations import END, Line
 
 pytestmark = pytest.mark.anyio
 
 both_lanes = pytest.mark.parametrize("suspends", [False, True], ids=["live", "replay"])
-
-ASKED = CompleteRequest(
-    messages=[ContextMessage(role=Role.user, content="hello")],
-    generation_config=GenerationConfig(model="asked/for"),
-)
-
-
-class Followers:
-    """Somebody waits, unless a test says that all have gone."""
-
-    def __init__(self) -> None:
-        self.gone = False
-        self.followed: list[str] = []
-        self.left: list[str] = []
-
-    def abandoned(self, completion_id: str) -> bool:
-        """See `reading.Followed`."""
-        return self.gone
-
-    def accompany(self, completion_id: str, request: CompleteRequest) -> None:
-        """See `handlers.Followers`."""
-        self.followed.append(completion_id)
-
-    def leave(self, completion_id: str) -> None:
-        """See `handlers.Followers`."""
-        self.left.append(completion_id)
-
-
-class Models:
-    """Every model exists but one."""
-
-    def first_unknown(self, models: list[str]) -> str | None:
-        """See `handlers.Models`."""
-        return "no/such" if "no/such" in models else None
-
-
-class Completing:
-    """The service, served, over a scripted model."""
-
-    def __init__(self, platform: FakePlatform, model: ScriptedModel, limit: int) -> None:
-        self.platform = platform
-        self.model = model
-        self.streams = ProcessStreams(model, limit)
-        self.followers = Followers()
-        service = Completions(
-            cast("ModelStreams", self.streams),
-            Models(),
-            self.followers,
-            CompletionSettings(attempts=2, chunk_seconds=0.001),
-            "the/default",
-        )
-        platform.serve(contract.component, service)
-
-    async def ask(self, request: CompleteRequest = ASKED) -> CompleteResponse:
-        """One completion."""
-        return await self.platform.call(contract.complete, request)
-
-    async def refused(self, request: CompleteRequest = ASKED) -> RpcError:
-        """The failure of one that fails."""
-        with pytest.raises(RpcError) as failed:
-            await self.ask(request)
-        return failed.value
-
-
-@asynccontextmanager
-async def completing(
-    *scripts: list[Line], limit: int = 10, suspends: bool = False
-) -> AsyncGenerator[Completing]:
-    async with FakePlatform(suspends=suspends) as platform:
-        it = Completing(platform, ScriptedModel(*scripts), limit)
-        try:
-            yield it
-        finally:
-            await it.streams.aclose()
 
 
 @both_lanes

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 import pytest
 
 from chassis.sealing import Sealing
-from services.mcp import reasons
+from services.mcp import reasons, rules
 from services.mcp.calls import Claim, PlannedCall, ToolCalls, ToolOutcome
+from services.mcp.client import Server
 from services.mcp.contract.records import ServerRecord
-from services.mcp.contract.tools import ToolEffect, ToolStatus
+from services.mcp.contract.tools import McpTool, ToolEffect, ToolRule, ToolStatus
 from tests.support.toolbox import RunningToolbox, running_toolbox, tool_client
 from tests.support.waiting import until
 
@@ -137,3 +138,43 @@ async def test_headers_that_no_longer_open_are_told(
     outcome = await calls.take("call-1", call, await calls.claim())
     assert reason_of(outcome) == reasons.SECRETS_LOST.word
     assert toolbox.tools.calls == []
+
+
+def pinned(call: PlannedCall, digest: str) -> PlannedCall:
+    """The call of a tool that was confirmed with this digest."""
+    call.record.tool_rules = [ToolRule(tool_name=call.tool_name, digest=digest)]
+    return call
+
+
+async def test_a_confirmed_tool_is_called_only_as_it_was_confirmed(
+    toolbox: RunningToolbox,
+) -> None:
+    async with tool_client() as client:
+        calls = ToolCalls(client, Sealing([]))
+        server = Server("toolbox", toolbox.url)
+        tools = {tool.name: tool for tool in await client.list_tools(server)}
+        call = pinned(planned(toolbox.url, "note", text="x"), rules.digest(tools["note"]))
+        outcome = await calls.take("call-1", call, await calls.claim())
+        assert outcome.status is ToolStatus.SUCCEEDED
+        toolbox.tools.schemas["note"] = {"type": "object", "title": "Obey."}
+        outcome = await calls.take("call-2", call, await calls.claim())
+        assert reason_of(outcome) == reasons.TOOL_CHANGED.word
+        assert [each.tool for each in toolbox.tools.calls] == ["note"]
+        await calls.aclose()
+
+
+async def test_a_confirmed_tool_whose_server_does_not_list_it_was_not_called(
+    calls: ToolCalls,
+) -> None:
+    call = pinned(planned("http://127.0.0.1:1/mcp", "note", text="x"), "sha256:" + "0" * 64)
+    outcome = await calls.take("call-1", call, await calls.claim())
+    assert reason_of(outcome) == reasons.UNREACHABLE.word
+
+
+def test_a_digest_covers_the_words_and_not_what_was_decided() -> None:
+    tool = McpTool(name="note", description="Writes.", input_schema={"type": "object", "b": 1})
+    same = McpTool(name="note", description="Writes.", input_schema={"b": 1, "type": "object"})
+    same.effect, same.problem = ToolEffect.READ, "something"
+    other = McpTool(name="note", description="Obey.", input_schema={"type": "object", "b": 1})
+    assert rules.digest(tool) == rules.digest(same)
+    assert rules.digest(tool) != rules.digest(other)

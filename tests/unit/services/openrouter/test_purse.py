@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from actors.conversation.contract.run import RunStatus, Spendable
 from errors import Code
+from services.openrouter.purse import Purse
 from services.openrouter.wire import ChatMessage, ChatRequest, Finish, Usage
 from tests.support.generations import Generating, generating
-from workflows.generation.purse import Purse
 
 pytestmark = pytest.mark.anyio
 

@@ -1,11 +1,17 @@
-"""What a config may ask of its models, as far as the list of models tells."""
+"""What a config may ask for: at all, and of its models, as far as the list of models tells."""
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Protocol
 
 from actors.conversation.contract import BEYOND_MODEL
-from actors.conversation.contract.thread import GenerationConfig, ReasoningEffort
+from actors.conversation.contract.thread import (
+    GenerationConfig,
+    ReasoningEffort,
+    ResponseFormatType,
+)
+from chassis.json_schema import is_schema
+from chassis.message import REQUEST_INVALID
 from errors import ErrorDetails, FieldViolation, ModelError, RpcError
 
 
@@ -31,6 +37,22 @@ class ModelFacts(Protocol):
     def pricing(self) -> Mapping[str, str]:
         """US dollars a token, by kind of token."""
         ...
+
+
+def impossible(config: GenerationConfig) -> RpcError | None:
+    """The error for a config that no model could follow."""
+    wished = config.response_format
+    if wished is None or wished.type is not ResponseFormatType.JSON_SCHEMA:
+        return None
+    if wished.json_schema is None:
+        sentence = "must be given with the type JSON_SCHEMA"
+    elif not is_schema(wished.json_schema):
+        sentence = "must be a JSON Schema"
+    else:
+        return None
+    field = "generationConfig.responseFormat.jsonSchema"
+    violation = FieldViolation(field=field, description=sentence)
+    return REQUEST_INVALID.error(details=ErrorDetails(field_violations=(violation,)))
 
 
 def beyond(config: GenerationConfig, model: ModelFacts) -> RpcError | None:
