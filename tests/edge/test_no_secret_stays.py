@@ -147,12 +147,24 @@ async def entrusted(stack: RunningStack, planted: Planted, admin: str) -> None:
         {"headers": {"authorization": {"token": refused}}},
         {"headers": {"authorization": refused}, "password": refused},
         {"headers": {"authorization": refused * 200}},
-        {"headers": {"authorization": refused}, "url": f"http://10.0.0.1/{refused}"},
-        {"headers": {"authorization": refused}, "url": f"https://u:{refused}@mcp.example.com/"},
+        {"headers": {"authorization": refused}, "url": "http://10.0.0.1/"},
+        {"headers": {}, "url": f"https://u:{refused}@mcp.example.com/"},
+        {"headers": {}, "url": f"https://{refused}@[mcp.example.com/"},
     ]
-    for mistake in mistakes:
-        answer = await stack.call(REGISTER, server | mistake, token=admin)
-        assert answer.status == 400, mistake
+    oidc: list[dict[str, Any]] = [
+        {"issuer": f"https://u:{refused}@id.example.com", "audience": "app"},
+        {
+            "issuer": "https://id.example.com",
+            "audience": "app",
+            "jwks_uri": f"https://{refused}@id.example.com/jwks",
+        },
+    ]
+    key = {"name": "refused", "permissions": ["conversations:read"], "type": "PUBLISHABLE"}
+    asked = [(REGISTER, server | mistake) for mistake in mistakes]
+    asked += [("api-keys/create", {**key, "oidc": each}) for each in oidc]
+    for method, body in asked:
+        answer = await stack.call(method, body, token=admin)
+        assert answer.status == 400, body
         assert refused not in str(answer.body)
     member = await stack.token(sub="max", tenant_id="acme", role="member")
     planted.tokens.append(member)
