@@ -59,10 +59,11 @@ def _is_bus_url(url: SecretStr) -> SecretStr:
         raise ValueError(f"BUS_URL must begin with {', '.join(_SCHEMES[:-1])} or {_SCHEMES[-1]}")
     try:
         parts = urlsplit(text)
-        is_whole = bool(parts.hostname) and parts.port != 0
+        number = parts.path.strip("/") or "0"
+        is_whole = bool(parts.hostname) and parts.port != 0 and number.isdecimal()
     except ValueError:
         is_whole = False
-    if not is_whole or not (parts.path.strip("/") or "0").isdecimal():
+    if not is_whole:
         raise ValueError("BUS_URL must name a host, and may name a port and a database's number")
     return url
 

@@ -1,6 +1,6 @@
 """Two edges and handlers that know of each other only by a real Valkey or Redis server."""
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
@@ -66,7 +66,7 @@ class TwoEdges:
 
 
 @contextmanager
-def platform() -> Iterator[TwoEdges]:
+def platform() -> Generator[TwoEdges]:
     with (
         running_valkey(password="hunter2hunter2") as valkey,
         running_stack(environment={"BUS_PATH": "", "BUS_URL": valkey.url}) as stack,

@@ -156,3 +156,19 @@ async def test_a_wrong_password_lets_nobody_in_and_is_not_told(
     assert not client.connected
     assert "swordfish99" not in json.dumps(caplog.text)
     await client.stop()
+
+
+async def test_an_acl_that_knows_the_bus_alone_is_enough(
+    valkey: RunningValkey, server: ValkeyBusServer
+) -> None:
+    redis: Any = Redis.from_url(valkey.url)  # pyright: ignore[reportUnknownMemberType]
+    # As docs/operations.md has it.
+    rules = "on >swordfish99 resetchannels &yocaso:bus:*"
+    commands = "+publish +subscribe +unsubscribe +hello +client +select +ping"
+    await redis.execute_command("ACL", "SETUSER", "edge", *rules.split(), *commands.split())
+    await redis.aclose()
+    client = ValkeyBusClient(valkey.url.replace(f":{PASSWORD}", "edge:swordfish99"))
+    client.start()
+    await until(lambda: client.connected)
+    await heard_again(server, client)
+    await client.stop()
