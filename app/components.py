@@ -32,6 +32,7 @@ from app.tool_servers import ToolServers
 from chassis.addresses import OutgoingAddresses
 from chassis.bus import BusServer
 from chassis.rpc import Mode
+from chassis.valkey_bus import bus_server
 from gateways.auth import contract as auth
 from gateways.auth.handlers.api_keys import ApiKeys as AuthApiKeys
 from gateways.auth.handlers.orgs import Orgs
@@ -88,7 +89,7 @@ class Platform:
 
 def build(config: HandlersConfig, *more: Registered) -> Platform:
     """Put the platform, and `more` beside it, together. Does no I/O: free in a test."""
-    bus = BusServer(config.process.bus_path)
+    bus = bus_server(config.process.bus_path, config.process.bus_url)
     broadcast = Broadcast(bus)
     model_http = Http(config.openrouter)
     admin_http = open_admin(str(config.erasure.url))

@@ -11,8 +11,8 @@ from typing import Any
 from app import edge_routes
 from app.settings import or_end, read_edge
 from chassis import logs
-from chassis.bus import BusClient
 from chassis.rpc import Rpc
+from chassis.valkey_bus import bus_client
 from edge.app import Edge
 from edge.page import Pages, api_page, console
 from gateways.auth import contract as auth
@@ -42,7 +42,7 @@ def with_routes(*more: Rpc[Any, Any]) -> App:
     """The HTTP front, with routes beside the platform's own, such as those of the benchmark."""
     settings = or_end(read_edge)
     logs.set_up(settings.log_level)
-    bus = BusClient(settings.bus_path)
+    bus = bus_client(settings.bus_path, settings.bus_url)
     # The routes come from contracts alone; the edge runs no handlers.
     front = Edge(
         settings,

@@ -12,6 +12,7 @@ from actors.firebase_bridge.settings import FirebaseSettings
 from chassis import logs
 from chassis.sealing import SealingKey
 from chassis.settings import Section, SettingsError, load
+from chassis.valkey_bus import BusUrl
 from edge.settings import EdgeSettings
 from services.completion.settings import CompletionSettings
 from services.erasure.settings import ErasureSettings
@@ -28,6 +29,7 @@ class HandlersSettings(Section):
     """What belongs to the handlers' process itself.
 
     bus_path: the unix socket on which it tells edges what is new; none, and readers only poll.
+    bus_url: a Valkey or Redis server in its place, where edges run on other hosts.
     restate_identity_key: the public key of our Restate, by which its requests are known.
     outgoing_allowed_hosts: hosts that tenants may name although they are private.
     preload_state: objects without a bound get their first keys with each call, which saves a wait.
@@ -38,6 +40,7 @@ class HandlersSettings(Section):
     """
 
     bus_path: str | None = Field(default=None, validation_alias="BUS_PATH")
+    bus_url: BusUrl | None = Field(default=None, validation_alias="BUS_URL")
     restate_identity_key: str | None = Field(default=None, validation_alias="RESTATE_IDENTITY_KEY")
     outgoing_allowed_hosts: tuple[str, ...] = Field(
         default=(), validation_alias="OUTGOING_ALLOWED_HOSTS"

@@ -1,8 +1,9 @@
-"""The bus: live text and "there is news" between the processes of one host.
+"""The bus: live text and "there is news", from handlers to edges.
 
-Handlers listen on a unix socket; each edge keeps one connection and says which topics somebody
-reads. So nothing is sent that nobody reads, and handlers know whether anybody watches. Lines are
-JSON objects:
+Between the processes of one host it is a unix socket, here; between hosts it is a Valkey server,
+`valkey_bus.py`, with the same lines and the same two ends. Handlers listen; each edge keeps one
+connection and says which topics somebody reads. So nothing is sent that nobody reads, and handlers
+know whether anybody watches. Lines are JSON objects:
 
     edge -> handlers   {"watch": topic}  {"unwatch": topic}
     handlers -> edge   what `snapshot` has of the topic, then {"watching": topic}
@@ -11,19 +12,21 @@ JSON objects:
 
 A topic is the object key of a conversation, derived from the verified caller. The socket belongs
 to its user alone (mode 0600, and the peer's user id is checked). Nothing durable depends on the
-bus: a lost line makes a reader look a little later.
+bus: a lost line makes a reader look a little later. What both kinds
+of bus have to keep is in `tests/unit/chassis/test_bus.py`.
 """
 
 import asyncio
 import contextlib
 import json
+import math
 import os
 import socket
 import struct
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from chassis import logs
 
@@ -35,14 +38,37 @@ _LONGEST_LINE = 64 * 1024 * 1024
 _LINGER_SECONDS = 10.0
 # An edge that is this far behind loses live text instead of filling our memory; readers find the
 # gap. News is small and never lost while the line holds, because readers rely on it.
-_MOST_BUFFERED_BYTES = 1024 * 1024
+MOST_BUFFERED_BYTES = 1024 * 1024
 _MOST_QUEUED = 1000
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0
 
 NEWS = "events"
 DELTA = "delta"
 # Said by the client itself when lines may have been lost: look again.
 RESYNC = "resync"
+
+
+class Line(Protocol):
+    """One edge, as the handlers' end sees it."""
+
+    def send(self, line: bytes, *, droppable: bool) -> None:
+        """Never waits. What is droppable is lost where the edge is far behind."""
+        ...
+
+
+class _SocketLine:
+    """An edge on a connection of its own."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+
+    def send(self, line: bytes, *, droppable: bool) -> None:
+        """See `Line`."""
+        transport = self._writer.transport
+        if transport.is_closing():
+            return  # its edge is gone, and `_serve` will hear of it
+        if not droppable or transport.get_write_buffer_size() < MOST_BUFFERED_BYTES:
+            self._writer.write(line)
 
 
 class BusServer:
@@ -55,7 +81,8 @@ class BusServer:
         # Told when the last reader of a topic has gone, and whether it said so: a line that broke
         # may come back.
         self.left: Callable[[str, bool], None] = lambda _topic, _said: None
-        self._watchers: dict[str, set[asyncio.StreamWriter]] = {}
+        self._watchers: dict[str, set[Line]] = {}
+        self._connections: set[asyncio.StreamWriter] = set()
         # The reference keeps the listener alive: uvloop's would be collected without it.
         self._server: asyncio.Server | None = None
 
@@ -76,7 +103,7 @@ class BusServer:
         """Close every connection and remove the socket."""
         if self._server is not None:
             self._server.close()
-        for writer in {w for writers in self._watchers.values() for w in writers}:
+        for writer in self._connections:
             writer.close()
         if self._path is not None:
             _remove(self._path)
@@ -87,50 +114,54 @@ class BusServer:
 
     def publish(self, topic: str, kind: str, content: Any) -> None:
         """Tell whoever reads the topic."""
-        writers = self._watchers.get(topic)
-        if not writers:
+        lines = self._watchers.get(topic)
+        if not lines:
             return
-        line = _line({"topic": topic, kind: content})
-        for writer in writers:
-            if writer.transport.is_closing():
-                continue  # its edge is gone, and `_serve` will hear of it
-            if kind == NEWS or writer.transport.get_write_buffer_size() < _MOST_BUFFERED_BYTES:
-                writer.write(line)
+        said = line_of({"topic": topic, kind: content})
+        for line in lines:
+            line.send(said, droppable=kind != NEWS)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         topics: set[str] = set()
+        line = _SocketLine(writer)
+        self._connections.add(writer)
         try:
             if not _same_user(writer):
                 log.warning("bus connection of another user refused")
                 return
-            while line := await reader.readline():
-                order = json.loads(line)
+            while said := await reader.readline():
+                order = json.loads(said)
                 if not isinstance(order, dict):
                     return
-                self._obey(cast("dict[str, str]", order), topics, writer)
+                self._obey(cast("dict[str, str]", order), topics, line)
         except (ConnectionError, ValueError):
             pass  # the edge comes back by itself
         finally:
-            for topic in topics:
-                self._unwatch(topic, writer, said=False)
+            self._connections.discard(writer)
+            self._gone(topics, line)
             writer.close()
 
-    def _obey(self, order: dict[str, str], topics: set[str], writer: asyncio.StreamWriter) -> None:
+    def _obey(self, order: dict[str, str], topics: set[str], line: Line) -> None:
         if (topic := order.get("watch")) is not None:
             topics.add(topic)
-            self._watchers.setdefault(topic, set()).add(writer)
+            self._watchers.setdefault(topic, set()).add(line)
             for kind, content in self.snapshot(topic):
-                writer.write(_line({"topic": topic, kind: content}))
-            writer.write(_line({"watching": topic}))
+                line.send(line_of({"topic": topic, kind: content}), droppable=False)
+            line.send(line_of({"watching": topic}), droppable=False)
         elif (topic := order.get("unwatch")) is not None:
             topics.discard(topic)
-            self._unwatch(topic, writer, said=True)
+            self._unwatch(topic, line, said=True)
 
-    def _unwatch(self, topic: str, writer: asyncio.StreamWriter, *, said: bool) -> None:
-        writers = self._watchers.get(topic)
-        if writers is not None:
-            writers.discard(writer)
-            if not writers:
+    def _gone(self, topics: set[str], line: Line) -> None:
+        """An edge went without a word."""
+        for topic in topics:
+            self._unwatch(topic, line, said=False)
+
+    def _unwatch(self, topic: str, line: Line, *, said: bool) -> None:
+        lines = self._watchers.get(topic)
+        if lines is not None:
+            lines.discard(line)
+            if not lines:
                 del self._watchers[topic]
                 self.left(topic, said)
 
@@ -179,12 +210,16 @@ class _Topic:
         # a hint may come while a reader is busy with a read that does not show it yet.
         self.seen: int | None = None
         self.heard = 0
+        self.seen_at = 0.0
         self.timer: asyncio.TimerHandle | None = None
 
 
 class BusClient:
     """The edge's end: one connection, kept up, for all readers of this process. Without a path
     there is no live text, and readers look by themselves."""
+
+    # While the line holds nothing is lost on it, so what is newest stays known.
+    newest_holds_seconds = math.inf
 
     def __init__(self, path: str | None) -> None:
         self._path = path
@@ -241,6 +276,8 @@ class BusClient:
         known = self._topics.get(topic)
         if known is None or known.seen is None:
             return None
+        if asyncio.get_running_loop().time() > known.seen_at + self.newest_holds_seconds:
+            return None
         return max(known.seen, known.heard)
 
     def note(self, topic: str, sequence: int) -> None:
@@ -248,6 +285,7 @@ class BusClient:
         known = self._topics.get(topic)
         if known is not None and self.connected:
             known.seen = max(known.seen or 0, sequence)
+            known.seen_at = asyncio.get_running_loop().time()
 
     def _forget(self, topic: str) -> None:
         del self._topics[topic]
@@ -255,14 +293,14 @@ class BusClient:
 
     def _say(self, order: dict[str, str]) -> None:
         if self._writer is not None:
-            self._writer.write(_line(order))
+            self._writer.write(line_of(order))
 
     async def _keep(self, path: str) -> None:
-        pause = _FIRST_PAUSE
+        pause = FIRST_PAUSE
         while True:
             try:
                 reader, self._writer = await asyncio.open_unix_connection(path, limit=_LONGEST_LINE)
-                pause = _FIRST_PAUSE
+                pause = FIRST_PAUSE
                 await self._read(reader)
             except (OSError, ValueError):
                 pass  # away or starting; tried again below
@@ -270,38 +308,49 @@ class BusClient:
                 if self._writer is not None:
                     self._writer.close()
                 self._writer = None
-                for known in self._topics.values():
-                    known.seen, known.heard = None, 0
+                self._lost()
             await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
+            pause = min(pause * 2, LONGEST_PAUSE)
 
     async def _read(self, reader: asyncio.StreamReader) -> None:
+        self._announce()
+        while line := await reader.readline():
+            self._hear(json.loads(line))
+
+    def _announce(self) -> None:
+        """Say all that is read; lines may have been lost before."""
         for topic, known in self._topics.items():
             self._say({"watch": topic})
             for subscription in known.readers:
                 subscription.offer(RESYNC, None)
-        while line := await reader.readline():
-            said = json.loads(line)
-            if (topic := said.get("watching")) is not None:
-                known = self._topics.get(topic)
-                for subscription in known.readers if known is not None else ():
-                    subscription.watching.set()
-                continue
-            known = self._topics.get(said["topic"])
-            if known is None:
-                continue
-            kind = NEWS if NEWS in said else DELTA
-            if kind == NEWS:
-                known.heard = max(known.heard, said[kind])
-            for subscription in known.readers:
-                subscription.offer(kind, said[kind])
+
+    def _lost(self) -> None:
+        """Lines may have been lost: what was newest is no longer known."""
+        for known in self._topics.values():
+            known.seen, known.heard = None, 0
+
+    def _hear(self, said: dict[str, Any]) -> None:
+        if (topic := said.get("watching")) is not None:
+            known = self._topics.get(topic)
+            for subscription in known.readers if known is not None else ():
+                subscription.watching.set()
+            return
+        known = self._topics.get(said["topic"])
+        if known is None:
+            return
+        kind = NEWS if NEWS in said else DELTA
+        if kind == NEWS:
+            known.heard = max(known.heard, said[kind])
+        for subscription in known.readers:
+            subscription.offer(kind, said[kind])
 
 
 def _remove(path: str) -> None:
     Path(path).unlink(missing_ok=True)
 
 
-def _line(value: dict[str, Any]) -> bytes:
+def line_of(value: dict[str, Any]) -> bytes:
+    """A line of the bus."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 

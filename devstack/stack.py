@@ -60,6 +60,8 @@ class StackOptions:
     count as not set."""
     concurrent_invocations: int = 10_000
     """Restate's limit; every run that streams holds one, and so does each call."""
+    restate: Mapping[str, str] = field(default_factory=dict[str, str])
+    """More `RESTATE_...` settings of the server."""
     ports: Mapping[str, int] = field(default_factory=dict[str, int])
     """Ports to use, by name (`Stack.ports`); the others are chosen."""
     handlers_were_at: int | None = None
@@ -307,4 +309,5 @@ class Stack:
             inherited=self.options.inherited,
             concurrent_invocations=self.options.concurrent_invocations,
             inactivity_timeout="0s" if self.options.force_replay else None,
+            extra=dict(self.options.restate),
         )

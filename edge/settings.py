@@ -19,6 +19,7 @@ from pydantic_settings import SettingsConfigDict
 from chassis import logs
 from chassis.sealing import SealingKey
 from chassis.settings import Section
+from chassis.valkey_bus import BusUrl
 
 Sha256Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,128}$")]
@@ -64,6 +65,9 @@ class EdgeSettings(Section):
     handlers_url: HttpUrl | None = Field(default=None, validation_alias="HANDLERS_URL")
     """Where the handlers listen: lets clients hear of an outage of them in two seconds."""
     bus_path: str | None = Field(default=None, validation_alias="BUS_PATH")
+    """The unix socket on which the handlers of this host tell what is new."""
+    bus_url: BusUrl | None = Field(default=None, validation_alias="BUS_URL")
+    """A Valkey or Redis server in its place, where edges and handlers run on several hosts."""
 
     outgoing_allowed_hosts: tuple[str, ...] = Field(
         default=(), validation_alias="OUTGOING_ALLOWED_HOSTS"

@@ -19,6 +19,7 @@ Docstrings of a class and of its fields are what the public reads. The parts:
     Struct Value ListValue          free.py
     ProtoEnum                       enums.py
     Secret                          secret.py
+    Url                             urls.py
     oneof                           oneofs.py
     Always                          marks a field that is shown even when it holds its default
     violation                       what a validator of a field raises, with a sentence of ours
@@ -51,6 +52,7 @@ from chassis.message.numbers import Double, Float, Int32, Int64, UInt32, UInt64
 from chassis.message.oneofs import oneof
 from chassis.message.secret import Secret
 from chassis.message.times import Duration, Timestamp
+from chassis.message.urls import Url
 from chassis.message.violations import REQUEST_INVALID, REQUEST_MALFORMED, violation
 from chassis.message.wire_schema import Always
 
@@ -72,6 +74,7 @@ __all__ = [
     "Timestamp",
     "UInt32",
     "UInt64",
+    "Url",
     "Value",
     "oneof",
     "violation",

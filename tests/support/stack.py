@@ -104,6 +104,7 @@ def running_stack(
     force_replay: bool = False,
     environment: Mapping[str, str] | None = None,
     concurrent_invocations: int = 10_000,
+    restate: Mapping[str, str] | None = None,
 ) -> Generator[RunningStack]:
     """Start a stack of its own in a temporary directory; stop it and drop the data at the end."""
     alice = SecretKey(tenant_id="acme", user_id="alice")
@@ -118,6 +119,7 @@ def running_stack(
             force_replay=force_replay,
             environment=TEST_SETTINGS | dict(environment or {}),
             concurrent_invocations=concurrent_invocations,
+            restate=restate or {},
         )
         stack = Stack(options)
         stack.start()

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from actors.audit_log.contract import Actor
-from chassis.message import Duration, Int32, Int64, Message, ProtoEnum, Timestamp, UInt32
+from chassis.message import Duration, Int32, Int64, Message, ProtoEnum, Timestamp, UInt32, Url
 from chassis.paging import PAGE_TOKEN_INVALID
 from chassis.retries import REQUEST
 from chassis.rpc import Component, Kind
@@ -52,9 +52,9 @@ class Oidc(Message, proto_names=True):
     Without `jwks_uri` the issuer's keys are found by OpenID discovery.
     """
 
-    issuer: str = Field(min_length=1, max_length=512)
+    issuer: Url = Field(min_length=1, max_length=512)
     audience: str = Field(min_length=1, max_length=512)
-    jwks_uri: str = Field(default="", max_length=2048)
+    jwks_uri: Url = Field(default="", max_length=2048)
 
 
 class KeySettings(Message, proto_names=True):

@@ -13,6 +13,7 @@ from chassis.message import (
     Secret,
     Struct,
     Timestamp,
+    Url,
     Value,
     violation,
 )
@@ -97,7 +98,7 @@ class ServerSettings(Message):
     timeout: of one call, 60 seconds when left out.
     """
 
-    url: str = Field(min_length=1, max_length=2048)
+    url: Url = Field(min_length=1, max_length=2048)
     description: str = Field(default="", max_length=2000)
     allowed_tools: list[ToolName] = Field(default_factory=list[str], max_length=256)
     tool_rules: list[ToolRule] = Field(default_factory=list[ToolRule], max_length=256)

@@ -1,16 +1,15 @@
-"""The bus between two processes of a host, over a real socket."""
+"""What every kind of bus keeps: over a real socket, and over a real Valkey server."""
 
-import json
-import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-from anyio.streams.buffered import BufferedByteReceiveStream
 
 from chassis.bus import DELTA, NEWS, RESYNC, BusClient, BusServer, Subscription
+from tests.support.buses import Buses, SocketBuses, ValkeyBuses
+from tests.support.valkey import RunningValkey, running_valkey
 
 pytestmark = pytest.mark.anyio
 
@@ -18,26 +17,35 @@ TOPIC = "acme/alice/thread"
 SECONDS = 20
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> str:
-    """Where the socket is."""
-    return str(tmp_path / "bus")
+@pytest.fixture(scope="module")
+def valkey() -> Iterator[RunningValkey]:
+    with running_valkey() as server:
+        yield server
+
+
+@pytest.fixture(params=["socket", "valkey"])
+def buses(request: pytest.FixtureRequest, tmp_path: Path) -> Buses:
+    """Where the ends meet."""
+    if request.param == "socket":
+        return SocketBuses(str(tmp_path / "bus"))
+    return ValkeyBuses(request.getfixturevalue("valkey"))
 
 
 @pytest.fixture
-async def server(path: str) -> AsyncIterator[BusServer]:
+async def server(buses: Buses) -> AsyncIterator[BusServer]:
     """The handlers' end, listening."""
-    server = BusServer(path)
+    server = buses.server()
     await server.start()
     yield server
     await server.stop()
 
 
 @pytest.fixture
-async def client(path: str) -> AsyncIterator[BusClient]:
-    """The edge's end."""
-    client = BusClient(path)
+async def client(buses: Buses, server: BusServer) -> AsyncIterator[BusClient]:
+    """The edge's end, connected."""
+    client = buses.client()
     client.start()
+    await until(lambda: client.connected)
     yield client
     await client.stop()
 
@@ -86,25 +94,10 @@ async def test_a_topic_is_watched_while_anybody_reads_it_and_a_little_longer(
     await until(lambda: not server.watched(TOPIC))
 
 
-async def test_an_edge_that_is_far_behind_loses_live_text_but_no_news(
-    server: BusServer, path: str
+async def test_the_topics_of_an_edge_that_stops_are_forgotten(
+    server: BusServer, buses: Buses
 ) -> None:
-    async with await anyio.connect_unix(path) as slow:
-        await slow.send(json.dumps({"watch": TOPIC}).encode() + b"\n")
-        await until(lambda: server.watched(TOPIC))
-        for number in range(100):
-            server.publish(TOPIC, DELTA, {"text": "x" * 100_000})
-            server.publish(TOPIC, NEWS, number)
-        lines = BufferedByteReceiveStream(slow)
-        heard: list[dict[str, Any]] = []
-        while not heard or heard[-1].get(NEWS) != 99:
-            heard.append(json.loads(await lines.receive_until(b"\n", 1_000_000)))
-    assert [line[NEWS] for line in heard if NEWS in line] == list(range(100))
-    assert len([line for line in heard if DELTA in line]) < 100
-
-
-async def test_the_topics_of_an_edge_that_dies_are_forgotten(server: BusServer, path: str) -> None:
-    dying = BusClient(path)
+    dying = buses.client()
     dying.start()
     async with dying.subscribe(TOPIC) as subscription:
         await watching(subscription)
@@ -124,12 +117,12 @@ async def test_a_reader_that_comes_late_gets_the_snapshot(
 
 
 async def test_after_a_restart_of_the_handlers_readers_look_again_and_hear_more(
-    server: BusServer, client: BusClient, path: str
+    server: BusServer, client: BusClient, buses: Buses
 ) -> None:
     async with client.subscribe(TOPIC) as subscription:
         await watching(subscription)
         await server.stop()
-        successor = BusServer(path)
+        successor = buses.server()
         await successor.start()
         assert await said(subscription, RESYNC) is None
         await until(lambda: successor.watched(TOPIC))
@@ -147,23 +140,6 @@ async def test_a_reader_that_is_too_far_behind_is_told_to_look_again() -> None:
         heard.append(line)
     assert heard[-1] == (RESYNC, None)
     assert [content for kind, content in heard if kind == NEWS] == list(range(len(heard) - 1))
-
-
-async def test_the_socket_is_its_owners_alone(server: BusServer, path: str) -> None:
-    assert stat.S_IMODE((await anyio.Path(path).stat()).st_mode) == 0o600
-    assert not server.watched(TOPIC)
-
-
-async def test_without_a_path_nobody_hears_and_nothing_fails() -> None:
-    server, client = BusServer(None), BusClient(None)
-    await server.start()
-    client.start()
-    async with client.subscribe(TOPIC) as subscription:
-        server.publish(TOPIC, NEWS, 1)
-        assert await subscription.next(0.01) is None
-    assert not client.connected
-    await client.stop()
-    await server.stop()
 
 
 async def test_news_that_a_reader_hears_before_it_can_read_it_is_not_forgotten(

@@ -81,3 +81,18 @@ def test_a_server_for_rates_is_named_by_a_url_that_is_never_shown(
     settings = load(EdgeSettings, [])
     assert settings is not None
     assert "hunter2" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://:hunter2@valkey", "valkey://:hunter2@", "valkey://:hunter2@valkey/zero"]
+)
+def test_a_bus_between_hosts_is_named_by_a_url_that_is_never_shown(
+    monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    (mistake,) = _mistakes(monkeypatch, BUS_URL=url)
+    assert mistake.startswith("BUS_URL")
+    assert "hunter2" not in mistake
+    monkeypatch.setenv("BUS_URL", "valkeys://edge:hunter2@valkey:6380/1")
+    settings = load(EdgeSettings, [])
+    assert settings is not None
+    assert "hunter2" not in repr(settings)
