@@ -18,6 +18,7 @@ from services.erasure.settings import ErasureSettings
 from services.mcp.settings import McpSettings
 from services.openfga.settings import OpenFgaSettings
 from services.openrouter.settings import OpenRouterSettings
+from workflows.compaction.settings import CompactionSettings
 from workflows.generation.settings import GenerationSettings
 
 S = TypeVar("S", bound=Section)
@@ -68,6 +69,7 @@ class HandlersConfig:
     generation: GenerationSettings
     openfga: OpenFgaSettings
     completion: CompletionSettings
+    compaction: CompactionSettings
     openrouter: OpenRouterSettings
     firebase: FirebaseSettings
     mcp: McpSettings
@@ -83,6 +85,7 @@ class HandlersConfig:
             generation=_read(GenerationSettings, mistakes),
             openfga=_read(OpenFgaSettings, mistakes),
             completion=_read(CompletionSettings, mistakes),
+            compaction=_read(CompactionSettings, mistakes),
             openrouter=_read(OpenRouterSettings, mistakes),
             firebase=_read(FirebaseSettings, mistakes),
             mcp=_read(McpSettings, mistakes),

@@ -29,6 +29,7 @@ from services.mcp.calls import ToolCalls
 from services.openrouter.wire import ChatMessage
 from workflows.generation.answer import AnswerReader, Audience
 from workflows.generation.contract import TOOL_ROUNDS_SPENT
+from workflows.generation.fitting import fitted
 from workflows.generation.model_request import model_request
 from workflows.generation.offer import Offer, Planned, with_tools
 from workflows.generation.settings import GenerationSettings
@@ -63,10 +64,13 @@ class ToolLoop:
         """How the run ended; None when it was settled behind our back."""
         offer = await self._offer(work)
         more: tuple[ChatMessage, ...] = ()
+        described = offer.size if offer is not None else 0
         for _ in range(self._rounds(work) + 1):
-            request = with_tools(model_request(work), work.context, offer)
+            fit = fitted(work, more, described)
+            request = with_tools(model_request(fit.work), fit.work.context, offer)
             request = replace(request, messages=(*request.messages, *more))
-            report = self._added(await self._reader.read(work, request))
+            report = self._added(await self._reader.read(fit.work, request))
+            report.context_dropped = fit.dropped
             asked = self._reader.asked
             if not asked or report.status is not RunStatus.COMPLETED:
                 return report
