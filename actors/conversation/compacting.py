@@ -194,7 +194,7 @@ async def _kept(
     if managed.strategy is ContextStrategy.SUMMARIZE:
         most = managed.keep_last or most
     elif managed.strategy is ContextStrategy.KEEP_LAST:
-        # No message may stand between the summary and those that are shown.
+        # What is kept but never shown would be known to nobody.
         most = min(most, context.keep_last(head.settings, platform))
     target = DEFAULT_TARGET if managed.target is None else managed.target
     room = target * window if window else None
