@@ -123,6 +123,10 @@ export class Thread {
     if (event.type === "run.retrying") this.live = null;
     if (event.type === "run.failed") this.#note(event, event.error?.message ?? "The run failed.", true);
     if (event.type === "run.cancelled") this.#note(event, "Stopped.");
+    if (event.type === "context.compacted") {
+      const { messagesSummarized = 0, tokensSaved = 0 } = event.compaction ?? {};
+      this.#note(event, `Context compacted: ${messagesSummarized} messages summarised, ${tokensSaved} tokens saved.`);
+    }
     if (event.type === "message.rolled_back") {
       this.items = this.items.filter((item) => item.message?.messageId !== event.messageId);
     }
