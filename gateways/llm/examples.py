@@ -260,9 +260,7 @@ EXAMPLES: dict[Rpc[Any, Any], Example] = {
     ),
     contract.compact_conversation: Example(
         contract.CompactConversationRequest(conversation_key=_KEY),
-        contract.CompactConversationResponse(
-            conversation_key=_KEY, compaction=_COMPACTED, summary=_SUMMARY
-        ),
+        contract.CompactConversationResponse(conversation_key=_KEY, compaction=_COMPACTED),
     ),
     contract.list_messages: Example(
         contract.PublicListMessagesRequest(conversation_key=_KEY, oldest_first=True),

@@ -64,10 +64,10 @@ class OutcomeRequest(Message):
 
 
 class OutcomeResponse(Message):
-    """What was recorded, and the summary."""
+    """What was recorded. Without the summary: answers are remembered for a day, and a deleted
+    thread leaves no text."""
 
     compaction: Compaction
-    summary: str = ""
 
 
 class Ended(Message):

@@ -69,8 +69,7 @@ class Compaction:
         elif recorded.compaction is None:
             ended = Ended(error=_inner(contract.SUPERSEDED.error()))
         else:
-            answer = OutcomeResponse(compaction=recorded.compaction, summary=report.summary)
-            ended = Ended(answer=answer)
+            ended = Ended(answer=OutcomeResponse(compaction=recorded.compaction))
         await _resolve(ctx, ended)
         return RunResponse(status="RECORDED" if ended.answer is not None else "FAILED")
 

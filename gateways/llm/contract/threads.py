@@ -103,11 +103,11 @@ class CompactConversationRequest(Message):
 
 
 class CompactConversationResponse(Message):
-    """The record of the compaction, with the tokens that it saved, and the summary."""
+    """The record of the compaction, with the tokens that it saved. The summary is in
+    conversation-state."""
 
     conversation_key: str = ""
     compaction: Compaction
-    summary: str = ""
 
 
 class ConversationStateRequest(Message):

@@ -220,9 +220,7 @@ class ThreadsGateway:
         started = await call(ctx, conversation.compact, CompactRequest(), key=key)
         ended = await call(ctx, compaction.outcome, OutcomeRequest(), key=started.compaction_id)
         return CompactConversationResponse(
-            conversation_key=request.conversation_key,
-            compaction=ended.compaction,
-            summary=ended.summary,
+            conversation_key=request.conversation_key, compaction=ended.compaction
         )
 
     @implements(contract.conversation_state)

@@ -26,7 +26,7 @@ async def test_older_messages_are_summarised_and_the_answer_tells_what_that_save
         await talk(thread, 20, "{} " + "and quite some more words " * 10)
         answer = await compacting.compact(thread)
         done = answer.compaction
-        assert answer.summary == "summary 1"
+        assert (await thread.state()).context_summary == "summary 1"
         assert done.trigger is CompactionTrigger.MANUAL
         assert done.messages_summarized == 40 - thread.settings.compaction_keeps
         assert done.tokens_before - done.tokens_after == done.tokens_saved > 1000
@@ -98,7 +98,7 @@ async def test_a_long_thread_is_summarised_in_pieces_none_larger_than_the_bound(
             assert f"<summary_so_far>\nsummary {number}\n" in text
         every = "".join(transcripts)
         assert [every.count(f"user: q{n} ") for n in range(125)] == [1] * 125
-        assert answer.summary == f"summary {len(transcripts)}"
+        assert (await thread.state()).context_summary == f"summary {len(transcripts)}"
 
 
 async def test_with_nothing_to_compact_the_thread_says_so() -> None:
@@ -159,7 +159,7 @@ async def test_a_model_that_fails_leaves_the_thread_as_it_was_and_its_error_is_t
         assert (state.compactions, state.compaction_running) == ([], False)
         sent = await thread.send("now")
         assert (await thread.asked(sent.run_id))[0] == "q0"
-        assert (await compacting.compact(thread)).summary
+        assert (await compacting.compact(thread)).compaction.messages_summarized == 10
 
 
 async def test_an_empty_summary_is_a_failure() -> None:
@@ -182,7 +182,8 @@ async def test_it_waits_for_a_place_among_the_streams() -> None:
         await talk(thread, 10)
         compaction_id = await compacting.start(thread)
         await platform.advance(10)
-        assert (await compacting.outcome(compaction_id)).summary == "summary 3"
+        await compacting.outcome(compaction_id)
+        assert (await thread.state()).context_summary == "summary 3"
 
 
 async def test_a_window_that_was_not_known_makes_the_pieces_smaller() -> None:
