@@ -1,6 +1,5 @@
 """The story of a compaction: read a piece, have it summarised, the next one; then report."""
 
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -217,9 +216,11 @@ class Writer:
         """The context before and after. What the model reported of it corrects the estimates,
         unless it was about another context, as after a change of the branch."""
         plan = self._plan
-        count: Callable[[str], int] = lambda text: text_tokens(text, plan.context_model)  # noqa: E731
-        before = plan.tokens_kept + count(plan.previous) + removed
-        left = plan.tokens_kept + count(summary)
+        previous, following = (
+            text_tokens(text, plan.context_model) for text in (plan.previous, summary)
+        )
+        before = plan.tokens_kept + previous + removed
+        left = plan.tokens_kept + following
         measured = plan.tokens_measured
         if measured and before / 2 <= measured <= before * 2:
             return measured, round(left * measured / before)

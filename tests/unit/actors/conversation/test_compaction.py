@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from actors.conversation import contract
+from actors.conversation import context, contract
 from actors.conversation.contract.context import ContextManagement, ContextStrategy
 from actors.conversation.contract.entry import CompactionTrigger
 from actors.conversation.contract.run import FinishRunRequest, RunStatus, Work
@@ -310,6 +310,21 @@ async def test_without_a_strategy_that_leaves_anything_out_a_thread_may_be_too_l
         assert len(work.context) == 61
         assert work.prompt_limit == 0
         assert not work.overflow
+
+
+async def test_a_thread_longer_than_any_context_is_said_to_be_so_only_without_a_strategy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(context, "_MOST", 10)
+    async with FakePlatform() as platform:
+        thread = Conversation(platform)
+        await thread.open(settings=managed(ContextStrategy.NONE))
+        await talk(thread, 6)
+        assert (await work_of(thread, (await thread.send("now")).run_id)).overflow
+        kept = Conversation(platform, key="acme/alice/kept")
+        await kept.open()
+        await talk(kept, 6)
+        assert not (await work_of(kept, (await kept.send("now")).run_id)).overflow
 
 
 async def test_summaries_that_no_mark_names_are_forgotten_and_the_newest_stay() -> None:

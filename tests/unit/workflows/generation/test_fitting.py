@@ -3,10 +3,11 @@
 import pytest
 
 from actors.conversation.contract.entry import Role
-from actors.conversation.contract.run import ContextMessage, Work
+from actors.conversation.contract.run import ContextMessage, RunStatus, Work
 from actors.conversation.contract.thread import GenerationConfig
 from services.openrouter.tokens import context_tokens
 from services.openrouter.wire import ChatMessage
+from tests.support.generations import END, generating
 from workflows.generation import fitting
 from workflows.generation.fitting import fitted
 
@@ -65,3 +66,21 @@ def test_calls_and_results_of_this_run_take_their_room() -> None:
     assert len(left(work_of(WORDS, 1500))) == 10
     assert len(left(work_of(WORDS, 1500), more)) < 10
     assert fitted(work_of(WORDS, 1500), [], 3000).dropped > 0
+
+
+async def test_a_run_tells_how_many_messages_it_left_out_and_how_large_its_context_was() -> None:
+    async with generating(["said", END]) as run:
+        run.work = work_of(WORDS, 500)
+        report = await run.run()
+        [asked] = run.model.asked
+        assert report.context_dropped == 10 - len(asked.messages) > 0
+        assert report.context_tokens == 12
+
+
+async def test_a_run_whose_thread_is_longer_than_any_context_fails_without_asking() -> None:
+    async with generating(["said", END]) as run:
+        run.work = Work(overflow=True)
+        report = await run.run()
+        assert report.status is RunStatus.FAILED
+        assert (report.error or {})["code"] == "CONTEXT_LENGTH_EXCEEDED"
+        assert run.model.asked == []
