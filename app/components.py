@@ -10,6 +10,7 @@ from actors.audit_log.handlers import AuditLog
 from actors.conversation import contract as conversation
 from actors.conversation.acceptance import Accepting
 from actors.conversation.handlers.branches import Branches
+from actors.conversation.handlers.compactions import Compactions
 from actors.conversation.handlers.endings import Endings
 from actors.conversation.handlers.forks import Forks
 from actors.conversation.handlers.reads import Reads
@@ -70,6 +71,8 @@ from services.organization.handlers.pointers import (
     OrganizationMemberships,
 )
 from services.organization.handlers.service import Organizations
+from workflows.compaction import contract as compaction
+from workflows.compaction.handlers import Compaction
 from workflows.generation import contract as generation
 from workflows.generation.handlers import Generation
 
@@ -111,6 +114,7 @@ def build(config: HandlersConfig, *more: Registered) -> Platform:
                 generation.component,
                 Generation(streams, broadcast, config.generation, tools.calls),
             ),
+            Registered.of(compaction.component, Compaction(config.compaction)),
             _conversation(config, broadcast, Accepting(catalogue, streams)),
             Registered.of(conversation_manager.component, ConversationManager()),
             Registered.of(openrouter.component, OpenRouter(catalogue)),
@@ -148,6 +152,7 @@ def _conversation(config: HandlersConfig, hints: Broadcast, accepting: Accepting
         Endings(lifecycle),
         Reports(lifecycle),
         Tools(config.conversation, lifecycle),
+        Compactions(config.conversation, accepting, lifecycle),
         Reads(),
     )
 

@@ -19,6 +19,7 @@ from services.erasure.settings import ErasureSettings
 from services.mcp.settings import McpSettings
 from services.openfga.settings import OpenFgaSettings
 from services.openrouter.settings import OpenRouterSettings
+from workflows.compaction.settings import CompactionSettings
 from workflows.generation.settings import GenerationSettings
 
 S = TypeVar("S", bound=Section)
@@ -71,6 +72,7 @@ class HandlersConfig:
     generation: GenerationSettings
     openfga: OpenFgaSettings
     completion: CompletionSettings
+    compaction: CompactionSettings
     openrouter: OpenRouterSettings
     firebase: FirebaseSettings
     mcp: McpSettings
@@ -86,6 +88,7 @@ class HandlersConfig:
             generation=_read(GenerationSettings, mistakes),
             openfga=_read(OpenFgaSettings, mistakes),
             completion=_read(CompletionSettings, mistakes),
+            compaction=_read(CompactionSettings, mistakes),
             openrouter=_read(OpenRouterSettings, mistakes),
             firebase=_read(FirebaseSettings, mistakes),
             mcp=_read(McpSettings, mistakes),

@@ -166,6 +166,20 @@ async def history(platform: Platform, seconds: float) -> Figures:
     return figures
 
 
+async def compaction(platform: Platform, seconds: float) -> Figures:
+    """A copy of the long thread, compacted by a model that answers at once."""
+    key = f"compacted-{next(_number)}"
+    await platform.call("fork-thread", {"conversation_key": LONG, "new_conversation_key": key})
+    began = time.perf_counter()
+    answer = await platform.call("compact-conversation", {"conversation_key": key})
+    spent = time.perf_counter() - began
+    return {
+        "compaction.ms_per_1000": spent * 1e6 / answer["compaction"]["messagesSummarized"],
+        "compaction.saved_share": int(answer["compaction"]["tokensSaved"])
+        / int(answer["compaction"]["tokensBefore"]),
+    }
+
+
 async def lists(platform: Platform, seconds: float) -> Figures:
     """The newest page of a long list of threads against that of a short one."""
     figures: Figures = {}
@@ -220,6 +234,7 @@ ROUND: tuple[Measure, ...] = (
     reads,
     single_step,
     history,
+    compaction,
     lists,
     live,
     tools,

@@ -99,6 +99,13 @@ ROWS = (
         for name, figure in (("turn", "turn"), ("acceptance", "accept"), ("newest page", "page"))
     ),
     Row(
+        "compaction of a long thread, per 1,000 messages, beside the model's time",
+        lambda figures: figures["compaction.ms_per_1000"],
+        1000,
+        at_least=False,
+        unit=" ms",
+    ),
+    Row(
         "turn p50 with one call of a tool against one without",
         _over("tools.turn.p50.1", "tools.turn.p50.0"),
         4,

@@ -68,7 +68,7 @@ def _chosen(only: str) -> list[Measure]:
 
 
 async def _prepare(platform: Platform, chosen: list[Measure], options: argparse.Namespace) -> None:
-    if measures.history in chosen:
+    if measures.history in chosen or measures.compaction in chosen:
         await measures.live_through_history(platform, options.messages)
     if measures.lists in chosen:
         await measures.live_through_threads(platform, options.threads)

@@ -19,12 +19,16 @@ State (read key by key, but for the head, because the history of a thread has no
   (path.py); the newest piece of the active branch is in the head;
 - `tool_approval:<approval id>`: a call of a tool that a person decides, or decided;
 - `tool_result:<result id>`: the whole of a tool's result, where the model reads less of it;
+- `summary:<number>`: the text that stands for older messages in the context of runs; the head has
+  the places up to which the newest ones do (context.py); `summaries`: the newest compactions;
 - `sent:<client message id>`: what a client's own message id was used for.
 
-Called by: LLMGateway; GenerationWorkflow (BeginRun awaited, reports one-way); the edge
-(ReadEvents).
+Called by: LLMGateway; GenerationWorkflow (BeginRun awaited, reports one-way); CompactionWorkflow
+(ReadCompacted, FinishCompaction); the edge (ReadEvents).
 
 Calls: nobody. Sends one-way to GenerationWorkflow (start and stop a run, hand on a decision),
+CompactionWorkflow (summarise older messages; after a run whose context was nearly full, so that
+no turn waits for that),
 ConversationManagerActor (activity) and itself (CheckRun, the watchdog of runs; ExpireApproval).
 
 Retries: SINGLETON: a paused call would block the thread for ever.

@@ -20,9 +20,14 @@ def both(wide: Budget | None, narrow: Budget | None) -> Budget | None:
 
 def check(head: Head, budget: Budget | None) -> None:
     """Raise budget.spent where a run could spend nothing."""
-    left = _left(head, budget)
-    if left is not None and left <= 0:
+    if spent(head, budget):
         raise BUDGET_SPENT.error()
+
+
+def spent(head: Head, budget: Budget | None) -> bool:
+    """Whether nothing may be spent any more."""
+    left = _left(head, budget)
+    return left is not None and left <= 0
 
 
 def spendable(head: Head, pending: PendingRun) -> Spendable | None:

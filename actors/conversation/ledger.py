@@ -11,7 +11,7 @@ from typing import Any
 from restate import ObjectContext
 
 from actors.conversation.contract import THREAD_NOT_FOUND
-from actors.conversation.contract.entry import ChatMessage, Event
+from actors.conversation.contract.entry import ChatMessage, Compaction, Event
 from actors.conversation.contract.run import Run
 from actors.conversation.contract.tools import Approval, ToolCall
 from actors.conversation.state import (
@@ -73,6 +73,7 @@ class Ledger:
         of: PendingRun | None = None,
         tool_call: ToolCall | None = None,
         approval: Approval | None = None,
+        compaction: Compaction | None = None,
     ) -> int:
         """Add an event to the log and return its sequence.
 
@@ -96,6 +97,7 @@ class Ledger:
                 reason=reason,
                 tool_call=tool_call,
                 approval=approval,
+                compaction=compaction,
             ),
             turn=(of.turn if of else turn) or sequence,
             piece=of.piece if of else piece.number,

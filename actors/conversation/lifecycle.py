@@ -5,7 +5,7 @@ from typing import Protocol
 
 from restate import ObjectContext
 
-from actors.conversation import approvals, budgets, log, turn
+from actors.conversation import approvals, budgets, compacting, context, turn
 from actors.conversation.contract import check_run
 from actors.conversation.contract.entry import (
     MESSAGE_COMPLETED,
@@ -25,7 +25,6 @@ from actors.conversation.contract.run import (
     Work,
 )
 from actors.conversation.ledger import Ledger
-from actors.conversation.path import Path, piece_of
 from actors.conversation.settings import ConversationSettings
 from actors.conversation.state import PendingRun
 from chassis.calls import send
@@ -61,20 +60,14 @@ class Lifecycle:
     async def work(self, ctx: ObjectContext, ledger: Ledger, pending: PendingRun) -> Work:
         """What the model is asked in this run."""
         head = ledger.head
-        settings = head.settings
-        keep_last = (settings.keep_last if settings else 0) or self._settings.keep_last
-        path = Path(ctx, head, await piece_of(ctx, head, pending.piece))
-        latest = await log.latest_of_turn(ctx, head, pending.turn, keep_last, path)
-        entries = await log.with_contents(ctx, log.fitting(latest))
-        return Work(
-            answer_message_id=pending.answer_message_id,
-            deadline=pending.deadline,
-            started_at=pending.run.started_at,
-            generation_config=pending.run.generation_config,
-            context=turn.context_of(entries, settings.system_prompt if settings else ""),
-            spendable=budgets.spendable(head, pending),
-            tools=turn.tools_of(settings),
-        )
+        work = await context.work_of(ctx, head, pending, self._settings)
+        work.answer_message_id = pending.answer_message_id
+        work.deadline = pending.deadline
+        work.started_at = pending.run.started_at
+        work.generation_config = pending.run.generation_config
+        work.spendable = budgets.spendable(head, pending)
+        work.tools = turn.tools_of(head.settings)
+        return work
 
     def make_active(
         self, ctx: ObjectContext, ledger: Ledger, pending: PendingRun, at: datetime
@@ -123,9 +116,10 @@ class Lifecycle:
     ) -> Run:
         """End a run: its answer, its last event, its record, then the next of the queue."""
         head, run = ledger.head, pending.run
+        answered = 0
         if report.text:
             run.answer_message_id = pending.answer_message_id
-            self._append_answer(ledger, pending, report, at)
+            answered = self._append_answer(ledger, pending, report, at)
         ledger.append(
             _EVENT[report.status],
             at,
@@ -154,6 +148,9 @@ class Lifecycle:
                 following = head.queue.pop(0)
                 self.make_active(ctx, ledger, following, at)
                 self.hand_over(ctx, following, None)
+        compacting.measure(head, pending, report, answered)
+        if compacting.due(head, pending, report, at):
+            await compacting.start_automatic(ctx, ledger, pending, self._settings, at)
         return settled
 
     def watch_again(self, ctx: ObjectContext, ledger: Ledger, at: datetime) -> None:
@@ -173,8 +170,8 @@ class Lifecycle:
 
     def _append_answer(
         self, ledger: Ledger, pending: PendingRun, report: FinishRunRequest, at: datetime
-    ) -> None:
-        ledger.append(
+    ) -> int:
+        return ledger.append(
             MESSAGE_COMPLETED,
             at,
             message_id=pending.answer_message_id,

@@ -19,19 +19,24 @@ class Descent:
     """Goes down the log page by page and leaps over what a path does not show.
 
     position: what stands above it has been read.
+    lowest: nothing below it is wanted.
     """
 
-    def __init__(self, ctx: ReadContext, head: Head, path: Path | None, before: int) -> None:
+    def __init__(
+        self, ctx: ReadContext, head: Head, path: Path | None, before: int, lowest: int = 1
+    ) -> None:
         self._ctx = ctx
+        self._lowest = max(lowest, 1)
         self._head = head
         self._path = path
         self.position = min(before - 1, head.last_sequence)
 
     async def more(self, wanted: int) -> list[Entry]:
         """The next entries, newest first, about as many pages as `wanted` messages need."""
-        path, floor = self._path, 1
+        path, floor = self._path, self._lowest
         if path is not None:
             self.position, floor = await path.below(self.position)
+            floor = min(max(floor, self._lowest), max(self.position, 1))
         if self.position == 0:
             return []
         page = page_of(self.position)
@@ -88,16 +93,27 @@ async def oldest_first(
 
 
 async def latest_of_turn(
-    ctx: ReadContext, head: Head, turn: int, wanted: int, path: Path
+    ctx: ReadContext,
+    head: Head,
+    turn: int,
+    wanted: int,
+    path: Path,
+    after: tuple[int, int] = (0, 0),
 ) -> list[Entry]:
     """Up to `wanted` messages of a branch up to this turn's question, the last said first, in
     the order of turns: a question that was queued stands in the log before the answers to those
-    ahead of it.
+    ahead of it. Only those after a place in that order.
     """
-    descent, found = Descent(ctx, head, path, head.last_sequence + 1), list[Entry]()
-    while descent.position > 0:
+    descent = Descent(ctx, head, path, head.last_sequence + 1, lowest=after[0])
+    found = list[Entry]()
+    # An entry stands at or above the sequence that is its turn.
+    while descent.position > 0 and descent.position >= after[0]:
         entries = await descent.more(wanted)
-        found += [entry for entry in entries if stands(entry) and entry.turn <= turn]
+        found += [
+            entry
+            for entry in entries
+            if stands(entry) and entry.turn <= turn and turn_order(entry) > after
+        ]
         found = sorted(found, key=turn_order, reverse=True)[:wanted]
         # What stands further down belongs to turns before its own sequence.
         if len(found) == wanted and found[-1].turn > descent.position:

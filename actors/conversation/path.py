@@ -49,6 +49,16 @@ class Path:
         """Whether the entry is part of the branch; true answers need its piece to be reached."""
         return any(segment.shows(entry) for segment in self._segments)
 
+    async def includes(self, piece: int, turn: int, sequence: int) -> bool:
+        """Whether a message of this place is part of the branch."""
+        await self.reach(sequence)
+        return any(
+            each.piece == piece
+            and each.low <= sequence <= each.high
+            and (turn, sequence) <= each.upto
+            for each in self._segments
+        )
+
     async def reach(self, sequence: int) -> None:
         """Load every piece that shows an entry at this sequence or above."""
         while not self._complete and self._next_high >= sequence:

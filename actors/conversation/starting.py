@@ -61,6 +61,7 @@ class Starting:
         """Start a run, or let it wait behind the active one."""
         pending.prompt_price = accepted.prompt_price
         pending.completion_price = accepted.completion_price
+        pending.window = accepted.window
         if ledger.head.active is not None:
             await interrupts.make_way(ctx, ledger, self._lifecycle, pending.policy, accepted.at)
             ledger.head.queue.append(pending)

@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from actors.conversation.contract.branch import BranchKind
-from actors.conversation.contract.entry import Event
+from actors.conversation.contract.entry import Compaction, CompactionTrigger, Event
 from actors.conversation.contract.run import Run
 from actors.conversation.contract.thread import (
     GenerationConfig,
@@ -15,6 +15,54 @@ from actors.conversation.contract.tools import Approval, ToolCall
 from chassis.message import Int64, Message, Timestamp, UInt32
 from chassis.state import StateKey
 from services.mcp.contract.tools import ToolResult
+
+
+class Shown(Message):
+    """What the context of a run consisted of.
+
+    first: the sequence of its first message.
+    summary: the number of the summary before it; 0 for none.
+    whole: all messages since that summary, or since the thread's beginning, were in it.
+    full: so many messages stand after the summary that the next ones may find no room.
+    """
+
+    first: UInt32 = 0
+    summary: UInt32 = 0
+    whole: bool = False
+    full: bool = False
+
+
+class Measured(Message):
+    """What a model reported of the context of the last run: the anchor of estimates.
+
+    tokens: of the context with the answer. last: the sequence of the answer.
+    """
+
+    tokens: Int64 = 0
+    model: str = ""
+    last: UInt32 = 0
+    shown: Shown = Field(default_factory=Shown)
+
+
+class Mark(Message):
+    """The last message that a summary stands for, as a place on a path: every path that shows
+    this message shows the same messages before it, so the summary is true for all of them."""
+
+    summary: UInt32 = 0
+    piece: UInt32 = 0
+    turn: UInt32 = 0
+    sequence: UInt32 = 0
+
+
+class Compacting(Message):
+    """The compaction that is under way. After its deadline it is lost, and another may begin."""
+
+    compaction_id: str = ""
+    deadline: Timestamp
+    branch: UInt32 = 0
+    upto_message_id: str = ""
+    mark: Mark = Field(default_factory=Mark)
+    trigger: CompactionTrigger = CompactionTrigger.COMPACTION_TRIGGER_UNSPECIFIED
 
 
 class PendingRun(Message):
@@ -29,6 +77,8 @@ class PendingRun(Message):
     prompt_price, completion_price: of its dearest model, in US dollars a token, where they are
         known and its budget asks for them.
     approvals: calls of its model that wait for a person.
+    window: tokens that the narrowest of its models can take; 0 where that is not known.
+    shown: what its context consisted of.
     """
 
     run: Run
@@ -43,6 +93,8 @@ class PendingRun(Message):
     prompt_price: str = ""
     completion_price: str = ""
     approvals: list[Approval] = Field(default_factory=list[Approval])
+    window: Int64 = 0
+    shown: Shown | None = None
 
 
 class Totals(Message):
@@ -143,6 +195,9 @@ class Head(Message):
     metadata: since the first update; before, what the thread was opened with.
     revision: how often name, metadata or archived were changed.
     closed, copying: the thread is there for nobody.
+    summaries: how many there are. marks: of the newest ones.
+    compacting: the compaction under way.
+    measured: what the last run told of the context's size.
     """
 
     version: UInt32 = 1
@@ -166,6 +221,10 @@ class Head(Message):
     revision: UInt32 = 0
     closed: Closed | None = None
     copying: Copying | None = None
+    summaries: UInt32 = 0
+    marks: list[Mark] = Field(default_factory=list[Mark])
+    compacting: Compacting | None = None
+    measured: Measured | None = None
 
     @property
     def open(self) -> bool:
@@ -202,6 +261,18 @@ class StoredResult(Message):
     result: ToolResult
 
 
+class Summary(Message):
+    """What the model reads instead of older messages."""
+
+    text: str = ""
+
+
+class CompactionHistory(Message):
+    """The newest compactions, oldest first."""
+
+    compactions: list[Compaction] = Field(default_factory=list[Compaction])
+
+
 HEAD = StateKey("head", Head)
 LOG = StateKey("log", Page)
 CONTENT = StateKey("text", Content)
@@ -214,6 +285,13 @@ BRANCH = StateKey("offshoot", BranchRecord)
 TIP = StateKey("tip", Tip)
 APPROVAL = StateKey("tool_approval", Approval)
 RESULT = StateKey("tool_result", StoredResult)
+SUMMARY = StateKey("summary", Summary)
+COMPACTIONS = StateKey("summaries", CompactionHistory)
+
+# A branch that left the thread before all of these marks has no summary any more, and is
+# compacted again when it grows.
+MARKS = 8
+HISTORY = 20
 
 # Measured: pages of about ten messages append nearly as fast as a key for each message and read
 # two to four times as fast; half of the entries bring a message.

@@ -110,6 +110,10 @@ export class Thread {
     const rows = [];
     const open = new Map(); // calls without a result so far
     for (const message of messages) {
+      if (message.role === "note") {
+        rows.push({ id: message.messageId, note: message.content });
+        continue;
+      }
       if (message.role === "tool") {
         const id = message.toolCall?.callId;
         const call = { ...message.toolCall, result: message.content ?? "" };
@@ -190,11 +194,18 @@ export class Thread {
     if (event.type === "run.retrying") this.live = null;
     if (event.type === "run.failed") this.#end(event.runId, event.error?.message, true);
     if (event.type === "run.cancelled") this.#end(event.runId, "Stopped.");
+    if (event.type === "context.compacted") this.#compacted(event);
     if (event.type === "message.rolled_back") {
       this.messages = this.messages.filter(({ messageId }) => messageId !== event.messageId);
     }
     if (event.type.startsWith("branch.")) return this.reload();
     if (/^(run|message|tool)\./.test(event.type)) await this.#refresh();
+  }
+
+  #compacted({ sequence, compaction }) {
+    const { messagesSummarized = 0, tokensSaved = 0 } = compaction ?? {};
+    const note = `Context compacted: ${messagesSummarized} messages summarised, ${tokensSaved} tokens saved.`;
+    this.messages.push({ messageId: `event-${sequence}`, role: "note", content: note });
   }
 
   /** Status, queue, approvals and totals are the server's to tell. */

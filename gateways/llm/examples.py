@@ -12,6 +12,8 @@ from actors.conversation.contract.branch import (
 from actors.conversation.contract.entry import (
     MESSAGE_COMPLETED,
     ChatMessage,
+    Compaction,
+    CompactionTrigger,
     Event,
     Role,
     Usage,
@@ -71,6 +73,22 @@ _ANSWERED = ChatMessage(
     finish_reason="stop",
     sequence=3,
     branch_id="main",
+)
+_SUMMARY = "The user plans five days in Lisbon in May, likes trams and avoids long walks."
+_COMPACTED = Compaction(
+    compaction_id="cmp_0198c2a7d3f4",
+    trigger=CompactionTrigger.MANUAL,
+    created_at=_DONE_AT,
+    model=_MODEL,
+    branch_id="main",
+    messages_summarized=42,
+    up_to_message_id="msg_0198c2a7d3e0",
+    up_to_sequence=170,
+    tokens_before=6120,
+    tokens_after=1440,
+    tokens_saved=4680,
+    usage=Usage(prompt_tokens=5210, completion_tokens=230, total_tokens=5440),
+    cost_usd="0.0009195",
 )
 _FINISHED = Run(
     run_id=_RUN,
@@ -236,7 +254,13 @@ EXAMPLES: dict[Rpc[Any, Any], Example] = {
             total_cost_usd="0.00001035",
             last_sequence=4,
             active_branch_id="main",
+            compactions=[_COMPACTED],
+            context_summary=_SUMMARY,
         ),
+    ),
+    contract.compact_conversation: Example(
+        contract.CompactConversationRequest(conversation_key=_KEY),
+        contract.CompactConversationResponse(conversation_key=_KEY, compaction=_COMPACTED),
     ),
     contract.list_messages: Example(
         contract.PublicListMessagesRequest(conversation_key=_KEY, oldest_first=True),

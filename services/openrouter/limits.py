@@ -24,6 +24,11 @@ class ModelFacts(Protocol):
         ...
 
     @property
+    def context_length(self) -> int:
+        """What it can take, the answer included."""
+        ...
+
+    @property
     def max_completion_tokens(self) -> int:
         """The longest answer."""
         ...
@@ -75,6 +80,11 @@ def beyond(config: GenerationConfig, model: ModelFacts) -> RpcError | None:
     error = ModelError(model=model.id, limits=limits)
     details = ErrorDetails(model_error=error, field_violations=tuple(violations))
     return BEYOND_MODEL.error(details=details)
+
+
+def narrowest(models: list[ModelFacts]) -> int:
+    """The smallest context window among these models; 0 where none is known."""
+    return min((model.context_length for model in models if model.context_length), default=0)
 
 
 def dearest(models: list[ModelFacts], kind: str) -> str:

@@ -157,7 +157,7 @@ class Conversation:
     async def happened(self, kind: str, run_id: str = "", seconds: float = 60) -> Json:
         """Wait for an event of a type, of that run if one is named."""
         return await self._first(
-            lambda event: event["type"] == kind and run_id in ("", event["runId"]), seconds
+            lambda event: event["type"] == kind and run_id in ("", event.get("runId")), seconds
         )
 
     async def settled(self, run_id: str, seconds: float = 60) -> Json:

@@ -46,6 +46,7 @@ from actors.conversation.contract.thread import (
     UpdateSettingsRequest,
 )
 from actors.conversation.handlers.branches import Branches
+from actors.conversation.handlers.compactions import Compactions
 from actors.conversation.handlers.endings import Endings
 from actors.conversation.handlers.forks import Forks
 from actors.conversation.handlers.reads import Reads
@@ -140,6 +141,7 @@ class Conversation:
             Endings(lifecycle),
             Reports(lifecycle),
             Tools(self.settings, lifecycle),
+            Compactions(self.settings, accepting, lifecycle),
             Reads(),
         )
 

@@ -263,6 +263,7 @@ class AnswerReader:
             error=error if failed else None,
             reason=self._stop.reason or "" if stopped else "",
             fallbacks=self._fallbacks.left,
+            context_tokens=usage.prompt_tokens + usage.completion_tokens if usage else 0,
         )
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from actors.conversation.contract import BUDGET_SPENT
+from actors.conversation.contract import BUDGET_SPENT, CONTEXT_TOO_LONG
 from actors.conversation.contract.run import Work
 from chassis.message import Message, Struct, UInt32
 from chassis.retries import LONG_RUNNING
@@ -94,7 +94,7 @@ run = component.rpc(
     RunRequest,
     RunResponse,
     # Nobody waits for a run: these are the failures that its record may tell.
-    errors=(*CALL_REASONS, BUDGET_SPENT, FORMAT_INVALID, TOOL_ROUNDS_SPENT),
+    errors=(*CALL_REASONS, BUDGET_SPENT, FORMAT_INVALID, TOOL_ROUNDS_SPENT, CONTEXT_TOO_LONG),
     main=True,
     # A day, so that an operator can see what a run did; it holds the thread's text.
     journal_retention=timedelta(days=1),

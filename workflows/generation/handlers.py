@@ -121,6 +121,8 @@ class Generation:
             work = begun.work
         if work is None:
             return None
+        if work.overflow:
+            raise conversation.CONTEXT_TOO_LONG.error()
         self._audience.start(ctx.key(), request.conversation, work.answer_message_id)
         reader = AnswerReader(
             ctx, self._streams, self._audience, self._settings, stop, request.conversation

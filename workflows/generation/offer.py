@@ -44,6 +44,14 @@ class Offer:
             settings,
         )
 
+    @property
+    def size(self) -> int:
+        """Bytes of the tools as the model reads them, about."""
+        return sum(
+            len(each.name) + len(each.tool.description) + len(json.dumps(each.tool.input_schema))
+            for each in self.tools.values()
+        )
+
     def for_model(self) -> tuple[wire.Tool, ...]:
         """The tools as the model reads them."""
         return tuple(

@@ -32,6 +32,7 @@ from services.openrouter.answer_format import AnswerFormat
 from services.openrouter.wire import ChatMessage, ChatRequest
 from workflows.generation.answer import AnswerReader, Audience
 from workflows.generation.contract import TOOL_ROUNDS_SPENT
+from workflows.generation.fitting import fitted
 from workflows.generation.model_request import bounded, model_request
 from workflows.generation.offer import Offer, Planned, with_tools
 from workflows.generation.settings import GenerationSettings
@@ -69,10 +70,13 @@ class ToolLoop:
         """How the run ended; None when it was settled behind our back."""
         offer = await self._offer(work)
         more: tuple[ChatMessage, ...] = ()
+        described = offer.size if offer is not None else 0
         for _ in range(self._rounds(work) + 1):
-            request = with_tools(model_request(work), work.context, offer)
+            fit = fitted(work, more, described)
+            request = with_tools(model_request(fit.work), fit.work.context, offer)
             request = replace(request, messages=(*request.messages, *more))
-            report = await self._answer(work, request)
+            report = await self._answer(fit.work, request)
+            report.context_dropped = fit.dropped
             asked = self._reader.asked
             if not asked or report.status is not RunStatus.COMPLETED:
                 return report

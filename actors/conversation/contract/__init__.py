@@ -13,6 +13,14 @@ from actors.conversation.contract.branch import (
     ListBranchesResponse,
     RegenerateRequest,
 )
+from actors.conversation.contract.compaction import (
+    CompactRequest,
+    CompactResponse,
+    FinishCompactionRequest,
+    FinishCompactionResponse,
+    ReadCompactedRequest,
+    ReadCompactedResponse,
+)
 from actors.conversation.contract.ending import (
     CloseRequest,
     CloseResponse,
@@ -149,6 +157,22 @@ APPROVAL_CANCELLED = Reason(
 RESULT_NOT_FOUND = Reason(
     "tool_result.not_found", Code.NOT_FOUND, "There is no such result in this thread."
 )
+COMPACTION_RUNNING = Reason(
+    "compaction.running",
+    Code.FAILED_PRECONDITION,
+    "The thread is being compacted already; `context.compacted` will tell when that is done.",
+)
+NOTHING_TO_COMPACT = Reason(
+    "compaction.nothing",
+    Code.FAILED_PRECONDITION,
+    "There is nothing to compact: no message is older than those that stay as they are.",
+)
+CONTEXT_TOO_LONG = Reason(
+    "context.too_long",
+    Code.CONTEXT_LENGTH_EXCEEDED,
+    "The thread is longer than any context may be, and its strategy is NONE. Choose another with"
+    " update-settings, or call compact-conversation.",
+)
 BEYOND_END = Reason(
     "events.beyond_end",
     Code.INVALID_ARGUMENT,
@@ -171,6 +195,8 @@ component = Component(
         "GenerationWorkflow/ResolveApproval",
         "ConversationActor/CheckRun",
         "ConversationActor/ExpireApproval",
+        "CompactionWorkflow/Run",
+        "CompactionWorkflow/Abandon",
     ),
     eager_state=False,
 )
@@ -193,7 +219,7 @@ update_settings = component.rpc(
     "UpdateSettings",
     UpdateSettingsRequest,
     UpdateSettingsResponse,
-    errors=(THREAD_NOT_FOUND,),
+    errors=(THREAD_NOT_FOUND, MODEL_UNKNOWN),
     edge_callable=True,
     idempotency_retention=COMMAND_RETENTION,
 )
@@ -289,6 +315,25 @@ get_tool_result = component.rpc(
     errors=(THREAD_NOT_FOUND, RESULT_NOT_FOUND),
     shared=True,
     edge_callable=True,
+)
+compact = component.rpc(
+    "Compact",
+    CompactRequest,
+    CompactResponse,
+    errors=(THREAD_NOT_FOUND, COMPACTION_RUNNING, NOTHING_TO_COMPACT, *STARTING),
+)
+finish_compaction = component.rpc(
+    "FinishCompaction",
+    FinishCompactionRequest,
+    FinishCompactionResponse,
+    errors=(THREAD_NOT_FOUND,),
+)
+read_compacted = component.rpc(
+    "ReadCompacted",
+    ReadCompactedRequest,
+    ReadCompactedResponse,
+    errors=(THREAD_NOT_FOUND,),
+    shared=True,
 )
 check_run = component.rpc("CheckRun", CheckRunRequest, Done, errors=(THREAD_NOT_FOUND,))
 

@@ -32,6 +32,41 @@ class Usage(Message):
     total_tokens: Int64 = 0
 
 
+class CompactionTrigger(ProtoEnum):
+    """Who asked for a compaction: a client, or the thread's own settings."""
+
+    COMPACTION_TRIGGER_UNSPECIFIED = 0
+    MANUAL = 1
+    AUTOMATIC = 2
+
+
+class Compaction(Message):
+    """One compaction of a thread.
+
+    messages_summarized: how many messages left the context with it; those that an earlier summary
+        stood for are not counted again.
+    up_to_message_id, up_to_sequence: the last message that its summary stands for.
+    tokens_before, tokens_after: of the context before and after. They are counted by the platform
+        as exactly as it can without the model's own tokenizer, from what the model reported of
+        its last run where that is known.
+    model: what summarised. usage, cost_usd: of its calls; they count in the thread's totals.
+    """
+
+    compaction_id: str = ""
+    trigger: CompactionTrigger = CompactionTrigger.COMPACTION_TRIGGER_UNSPECIFIED
+    created_at: Timestamp | None = None
+    model: str = ""
+    branch_id: str = ""
+    messages_summarized: UInt32 = 0
+    up_to_message_id: str = ""
+    up_to_sequence: UInt32 = 0
+    tokens_before: Int64 = 0
+    tokens_after: Int64 = 0
+    tokens_saved: Int64 = 0
+    usage: Usage | None = None
+    cost_usd: str = ""
+
+
 class ChatMessage(Message):
     """One message of a thread.
 
@@ -64,6 +99,7 @@ MESSAGE_COMPLETED = "message.completed"
 MESSAGE_ROLLED_BACK = "message.rolled_back"
 BRANCH_CREATED = "branch.created"
 BRANCH_CHOSEN = "branch.chosen"
+CONTEXT_COMPACTED = "context.compacted"
 TOOL_REQUESTED = "tool.requested"
 TOOL_APPROVAL_REQUIRED = "tool.approval_required"
 TOOL_COMPLETED = "tool.completed"
@@ -82,6 +118,7 @@ class Event(Message):
     message: with `message.*`, and with `tool.completed` what the model reads of the result.
     tool_call: with `tool.*`.
     approval: with `tool.approval_required`.
+    compaction: with `context.compacted`.
     error: with `run.failed` and `run.retrying`: the inner object of the error envelope.
     branch_id: the branch of the thread that it belongs to; with `branch.chosen` and
         `branch.created` the one that is active from here on. `branch.created` names the message
@@ -101,3 +138,4 @@ class Event(Message):
     branch_id: str = ""
     tool_call: ToolCall | None = None
     approval: Approval | None = None
+    compaction: Compaction | None = None

@@ -125,7 +125,14 @@ class Spendable(Message):
 
 
 class Work(Message):
-    """What a run is to do: ask a model, by its deadline, with this context and these tools."""
+    """What a run is to do: ask a model, by its deadline, with this context and these tools.
+
+    prompt_limit: the tokens that the model can read; the oldest messages are left out where there
+        are more. 0: not known, or nothing may be left out.
+    pinned: how many of the first messages always stay.
+    known_tokens, known_messages: what the model reported of so many of the first messages.
+    overflow: the thread is longer than any context may be, and nothing may be left out.
+    """
 
     answer_message_id: str = ""
     deadline: Timestamp | None = None
@@ -134,6 +141,11 @@ class Work(Message):
     context: list[ContextMessage] = Field(default_factory=list[ContextMessage])
     spendable: Spendable | None = None
     tools: ToolSettings | None = None
+    prompt_limit: Int64 = 0
+    pinned: UInt32 = 0
+    known_tokens: Int64 = 0
+    known_messages: UInt32 = 0
+    overflow: bool = False
 
 
 class BeginRunResponse(Message):
@@ -155,6 +167,8 @@ class FinishRunRequest(Message):
     """How a run ended: COMPLETED, FAILED or CANCELLED, with what the model gave so far.
 
     at: when; left out where the workflow has no durable time at hand.
+    context_tokens: of the last model call, its answer included; 0 where it was not reported.
+    context_dropped: messages that had to be left out of it.
     """
 
     run_id: str
@@ -172,6 +186,8 @@ class FinishRunRequest(Message):
     error: Struct | None = None
     reason: str = ""
     fallbacks: list[Fallback] = Field(default_factory=list[Fallback])
+    context_tokens: Int64 = 0
+    context_dropped: UInt32 = 0
 
 
 class CheckRunRequest(Message):

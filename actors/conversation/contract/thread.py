@@ -4,7 +4,8 @@ from typing import Annotated
 
 from pydantic import Field, JsonValue
 
-from actors.conversation.contract.entry import ChatMessage, Usage
+from actors.conversation.contract.context import ManagedContext
+from actors.conversation.contract.entry import ChatMessage, Compaction, Usage
 from actors.conversation.contract.tools import Approval, ToolSettings
 from chassis.message import Double, Int32, Message, ProtoEnum, Struct, Timestamp, UInt32
 
@@ -146,6 +147,7 @@ class Settings(Message):
     """How the thread behaves.
 
     keep_last: how many of the newest messages the model sees; 0 means the platform's default.
+    context_management: how a long thread is kept within what its model can read.
     interrupt_policy: what happens to a message that comes while a run is active.
     tools: what the model may call; none when left out.
     """
@@ -154,6 +156,7 @@ class Settings(Message):
     keep_last: Int32 = Field(default=0, ge=0, le=1000)
     interrupt_policy: InterruptPolicy = InterruptPolicy.INTERRUPT_POLICY_UNSPECIFIED
     tools: ToolSettings | None = None
+    context_management: ManagedContext | None = None
 
 
 class ForkOrigin(Message):
@@ -238,7 +241,9 @@ class GetStateRequest(Message):
 
 class State(Message):
     """A thread as a client sees it. `messages` is a page of the active branch in the order they
-    were said; `next_page_token` leads to the page before it."""
+    were said; `next_page_token` leads to the page before it. `compactions` are the newest ones,
+    newest first; `context_summary` is what the model reads of the messages before the rest of the
+    active branch, where it was compacted."""
 
     conversation_key: str = ""
     name: str = ""
@@ -257,3 +262,6 @@ class State(Message):
     active_branch_id: str = ""
     archived: bool = False
     pending_approvals: list[Approval] = Field(default_factory=list[Approval])
+    compactions: list[Compaction] = Field(default_factory=list[Compaction])
+    compaction_running: bool = False
+    context_summary: str = ""

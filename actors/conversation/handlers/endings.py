@@ -16,7 +16,10 @@ from actors.conversation.contract.ending import (
 from actors.conversation.ledger import Ledger
 from actors.conversation.lifecycle import Lifecycle
 from actors.conversation.state import HEAD, MESSAGE, RUN, Closed
+from chassis.calls import send
 from chassis.serve import implements
+from workflows.compaction import contract as compaction
+from workflows.compaction.contract import AbandonRequest
 
 
 class Endings:
@@ -39,6 +42,8 @@ class Endings:
             ledger.save()
             for pending in active:
                 self._lifecycle.stop(ctx, pending, "the thread was deleted", watched=False)
+            if head.compacting is not None:
+                send(ctx, compaction.abandon, AbandonRequest(), key=head.compacting.compaction_id)
             self._lifecycle.announce(ctx, ledger)
         return CloseResponse(stopped_run_ids=head.closed.stopped_run_ids)
 

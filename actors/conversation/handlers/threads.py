@@ -4,7 +4,8 @@ from restate import ObjectContext, ObjectSharedContext
 
 from actors.conversation import contract
 from actors.conversation.acceptance import Accepting
-from actors.conversation.contract.entry import Usage
+from actors.conversation.context import management_of, mark_of, summary_of
+from actors.conversation.contract.entry import Compaction, Usage
 from actors.conversation.contract.run import ListMessagesRequest
 from actors.conversation.contract.thread import (
     GenerationConfig,
@@ -25,8 +26,8 @@ from actors.conversation.handlers.reads import head_of, message_page
 from actors.conversation.ledger import Ledger, metadata_of
 from actors.conversation.merging import merged, without
 from actors.conversation.naming import branch_id
-from actors.conversation.path import Path
-from actors.conversation.state import HEAD, Copying, Head
+from actors.conversation.path import END, Path
+from actors.conversation.state import COMPACTIONS, HEAD, CompactionHistory, Copying, Head
 from chassis.identity import key_segments
 from chassis.serve import implements
 
@@ -42,7 +43,8 @@ class Threads:
         """Create the thread; a repeat with the same content finds it open."""
         head = await HEAD.get(ctx)
         if head is None:
-            at = (await self._accepting.check(ctx, request.generation_config)).at
+            beside = management_of(request.settings).summary_model
+            at = (await self._accepting.check(ctx, request.generation_config, beside=beside)).at
             head = Head(
                 opened=request,
                 name=request.name,
@@ -94,7 +96,12 @@ class Threads:
         """Change some of the thread's settings; they hold from the next run on."""
         ledger = await Ledger.open(ctx)
         kept = without(ledger.head.settings or Settings(), request.clear)
-        ledger.head.settings = merged(Settings, kept, request.settings)
+        settings = merged(Settings, kept, request.settings)
+        managed = request.settings.context_management if request.settings else None
+        if managed is not None and managed.summary_model:
+            await self._accepting.check(ctx, None, beside=managed.summary_model)
+        # The size of the context was measured with the settings before.
+        ledger.head.settings, ledger.head.measured = settings, None
         ledger.save()
         return UpdateSettingsResponse(settings=ledger.head.settings)
 
@@ -122,6 +129,7 @@ class Threads:
             ListMessagesRequest(page_size=request.page_size, page_token=request.page_token),
         )
         totals = head.totals
+        history, summary = await _compacted(ctx, head)
         return State(
             conversation_key=key_segments(ctx.key())[-1],
             name=head.name,
@@ -144,7 +152,20 @@ class Threads:
             last_sequence=head.last_sequence,
             active_branch_id=branch_id(head.piece.branch),
             pending_approvals=head.active.approvals if head.active else [],
+            compactions=history,
+            compaction_running=head.compacting is not None,
+            context_summary=summary,
         )
+
+
+async def _compacted(ctx: ObjectSharedContext, head: Head) -> tuple[list[Compaction], str]:
+    """The newest compactions, and the summary that holds for the active branch. A thread that
+    never was compacted reads nothing more."""
+    if not head.marks:
+        return [], ""
+    history = await COMPACTIONS.get(ctx) or CompactionHistory()
+    mark = await mark_of(head, Path(ctx, head, head.piece), END)
+    return history.compactions[::-1], await summary_of(ctx, mark)
 
 
 def _same(opened: OpenRequest, request: OpenRequest) -> bool:

@@ -11,10 +11,12 @@ from datetime import timedelta
 from actors.conversation.contract import (
     BEYOND_END,
     BRANCH_NOT_FOUND,
+    COMPACTION_RUNNING,
     MESSAGE_ID_REUSED,
     MESSAGE_NOT_FOUND,
     MODELS,
     NOT_THE_USERS,
+    NOTHING_TO_COMPACT,
     QUEUE_FULL,
     RUN_NOT_FOUND,
     STARTING,
@@ -79,6 +81,8 @@ from gateways.llm.contract.runs import (
     RunRequest,
 )
 from gateways.llm.contract.threads import (
+    CompactConversationRequest,
+    CompactConversationResponse,
     ConversationStateRequest,
     CreateThreadRequest,
     CreateThreadResponse,
@@ -100,14 +104,19 @@ from services.completion.contract import (
 from services.erasure.contract import BUSY, UNREACHABLE
 from services.openrouter.contract import (
     CATALOGUE_REASONS,
+    MODEL_UNKNOWN,
     ListModelsRequest,
     ListModelsResponse,
 )
+from workflows.compaction.contract import COMPACTION_REASONS
+from workflows.compaction.contract import LONGEST_SECONDS as LONGEST_COMPACTION_SECONDS
 
 __all__ = [
     "READ",
     "WRITE",
     "BranchRequest",
+    "CompactConversationRequest",
+    "CompactConversationResponse",
     "CompletionMessage",
     "ConversationStateRequest",
     "CreateThreadRequest",
@@ -207,7 +216,7 @@ update_settings = component.public(
     UpdateSettingsResponse,
     scope=WRITE,
     effect=Effect.COMMAND,
-    errors=(THREAD_NOT_FOUND,),
+    errors=(THREAD_NOT_FOUND, MODEL_UNKNOWN),
 )
 update_generation_config = component.public(
     "UpdateGenerationConfig",
@@ -232,6 +241,16 @@ conversation_state = component.public(
     scope=READ,
     effect=Effect.READ,
     errors=(THREAD_NOT_FOUND, PAGE_TOKEN_INVALID),
+)
+compact_conversation = component.public(
+    "CompactConversation",
+    CompactConversationRequest,
+    CompactConversationResponse,
+    scope=WRITE,
+    effect=Effect.COMMAND,
+    errors=(COMPACTION_RUNNING, NOTHING_TO_COMPACT, *STARTING, *COMPACTION_REASONS),
+    # A little longer than the longest compaction, so that its own failure is told.
+    deadline=timedelta(seconds=LONGEST_COMPACTION_SECONDS + 15),
 )
 list_messages = component.public(
     "ListMessages",

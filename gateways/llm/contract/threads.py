@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, JsonValue
 from pydantic.alias_generators import to_camel
 
+from actors.conversation.contract.entry import Compaction
 from actors.conversation.contract.thread import GenerationConfig, Settings
 from chassis.message import Int32, Message, Timestamp, UInt32, violation
 from gateways.llm.contract.keys import ConversationKey, NewConversationKey
@@ -93,6 +94,20 @@ class ForkThreadResponse(Message):
     conversation_key: str = ""
     name: str = ""
     created_at: Timestamp | None = None
+
+
+class CompactConversationRequest(Message):
+    """Which thread."""
+
+    conversation_key: ConversationKey
+
+
+class CompactConversationResponse(Message):
+    """The record of the compaction, with the tokens that it saved. The summary is in
+    conversation-state."""
+
+    conversation_key: str = ""
+    compaction: Compaction
 
 
 class ConversationStateRequest(Message):

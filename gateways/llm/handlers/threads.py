@@ -3,6 +3,7 @@
 from restate import Context
 
 from actors.conversation import contract as conversation
+from actors.conversation.contract.compaction import CompactRequest
 from actors.conversation.contract.ending import CloseRequest, EraseRequest
 from actors.conversation.contract.fork import ExportRequest, ImportRequest
 from actors.conversation.contract.thread import (
@@ -27,6 +28,8 @@ from chassis.serve import implements
 from chassis.steps import new_id, now
 from gateways.llm import contract, targets
 from gateways.llm.contract import (
+    CompactConversationRequest,
+    CompactConversationResponse,
     CreateThreadRequest,
     CreateThreadResponse,
     DeleteThreadRequest,
@@ -37,6 +40,8 @@ from gateways.llm.contract import (
 )
 from services.erasure import contract as erasure
 from services.erasure.contract import PurgeRequest
+from workflows.compaction import contract as compaction
+from workflows.compaction.contract import OutcomeRequest
 
 
 class ThreadsGateway:
@@ -199,6 +204,25 @@ class ThreadsGateway:
         """
         return await make(ctx, targets.update_generation_config(_caller(ctx), request))
 
+    @implements(contract.compact_conversation)
+    async def compact_conversation(
+        self, ctx: Context, request: CompactConversationRequest
+    ) -> CompactConversationResponse:
+        """Summarise the older messages of a thread.
+
+        A model reads them in pieces and writes the summary, which stands for them in the context
+        of every later run; the newest messages stay as they are, and all messages stay readable.
+        The answer tells how many tokens that saves. It comes when the summary is there; a client
+        that does not want to wait that long repeats the request with the same Idempotency-Key, or
+        reads the event `context.compacted`. A thread whose run is active can be compacted, too.
+        """
+        key = _caller(ctx).key(request.conversation_key)
+        started = await call(ctx, conversation.compact, CompactRequest(), key=key)
+        ended = await call(ctx, compaction.outcome, OutcomeRequest(), key=started.compaction_id)
+        return CompactConversationResponse(
+            conversation_key=request.conversation_key, compaction=ended.compaction
+        )
+
     @implements(contract.conversation_state)
     async def conversation_state(
         self, ctx: Context, request: contract.ConversationStateRequest
@@ -206,6 +230,7 @@ class ThreadsGateway:
         """Read a thread: its status, settings, active run, totals and the newest messages.
 
         `messages` is in the order they were said; `nextPageToken` leads to those before.
+        `compactions` tells which messages a summary stands for in the context, and what it saved.
         """
         return await make(ctx, targets.conversation_state(_caller(ctx), request))
 

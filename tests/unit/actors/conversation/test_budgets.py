@@ -29,6 +29,7 @@ class Facts:
 
     id: str
     max_completion_tokens: int = 0
+    context_length: int = 0
     supported_parameters: tuple[str, ...] = ()
     pricing: Mapping[str, str] = field(default_factory=dict[str, str])
 

@@ -22,6 +22,8 @@ each = every_sample(
     piece=state.Piece,
     branch=state.BranchRecord,
     tip=state.Tip,
+    summary=state.Summary,
+    compactions=state.CompactionHistory,
 )
 
 

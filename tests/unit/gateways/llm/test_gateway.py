@@ -189,6 +189,7 @@ def test_every_method_that_needs_a_handler_is_tested_here() -> None:
         contract.update_thread,
         contract.delete_thread,
         contract.fork_thread,
+        contract.compact_conversation,
         contract.list_models,
     }
     assert served == {*CALLS, *apart}

@@ -5,8 +5,9 @@ from typing import Any, cast
 import pytest
 
 from actors.conversation import contract as conversation
+from actors.conversation.contract.compaction import CompactRequest, CompactResponse
 from actors.conversation.contract.ending import CloseResponse, EraseResponse
-from actors.conversation.contract.entry import ChatMessage
+from actors.conversation.contract.entry import ChatMessage, Compaction
 from actors.conversation.contract.fork import (
     Exported,
     ExportRequest,
@@ -27,9 +28,10 @@ from actors.conversation_manager.contract import UpdateResponse as Shown
 from chassis.identity import Caller
 from chassis.message import Message
 from chassis.rpc import Mode, Rpc
-from errors import RpcError
+from errors import Reason, RpcError
 from gateways.llm import contract
 from gateways.llm.contract import (
+    CompactConversationRequest,
     DeleteThreadRequest,
     ForkThreadRequest,
     PublicUpdateThreadRequest,
@@ -41,6 +43,8 @@ from services.erasure.contract import PurgeRequest, PurgeResponse
 from tests.support.crashes import survives_every_crash
 from tests.support.fake_effects import START
 from tests.support.fake_platform import FakePlatform
+from workflows.compaction import contract as compaction
+from workflows.compaction.contract import OutcomeRequest, OutcomeResponse
 
 pytestmark = pytest.mark.anyio
 
@@ -210,3 +214,38 @@ async def test_they_survive_a_crash_at_every_moment(rpc: Rpc[Any, Any], request_
         return await platform.call(rpc, request_, caller=ALICE)
 
     assert await survives_every_crash(story) >= 3
+
+
+async def test_compacting_waits_for_the_workflow_that_the_thread_has_started() -> None:
+    done = Compaction(compaction_id="cmp_1", messages_summarized=7, tokens_saved=100)
+    waited: list[str] = []
+
+    def outcome(request: OutcomeRequest, key: str) -> OutcomeResponse:
+        waited.append(key)
+        return OutcomeResponse(compaction=done)
+
+    async with FakePlatform() as platform:
+        platform.serve(contract.component, ThreadsGateway(), MessagesGateway())
+        started = CompactResponse(compaction_id="cmp_1")
+        platform.stub(conversation.compact, lambda request, key: started)
+        platform.stub(compaction.outcome, outcome)
+        request = CompactConversationRequest(conversation_key="one")
+        answer = await platform.call(contract.compact_conversation, request, caller=ALICE)
+    assert (answer.conversation_key, answer.compaction) == ("one", done)
+    assert waited == ["cmp_1"]
+
+
+@pytest.mark.parametrize(
+    "reason", [conversation.COMPACTION_RUNNING, conversation.NOTHING_TO_COMPACT]
+)
+async def test_a_thread_that_is_not_compacted_says_why_and_nobody_waits(reason: Reason) -> None:
+    def refuse(request: CompactRequest, key: str) -> CompactResponse:
+        raise reason.error()
+
+    async with FakePlatform() as platform:
+        platform.serve(contract.component, ThreadsGateway(), MessagesGateway())
+        platform.stub(conversation.compact, refuse)
+        request = CompactConversationRequest(conversation_key="one")
+        with pytest.raises(RpcError) as refused:
+            await platform.call(contract.compact_conversation, request, caller=ALICE)
+    assert refused.value.reason == reason.word
