@@ -210,7 +210,7 @@ class _Topic:
         # a hint may come while a reader is busy with a read that does not show it yet.
         self.seen: int | None = None
         self.heard = 0
-        self.seen_at = 0.0
+        self.heard_at = self.seen_at = 0.0
         self.timer: asyncio.TimerHandle | None = None
 
 
@@ -280,6 +280,11 @@ class BusClient:
             return None
         return max(known.seen, known.heard)
 
+    def heard_at(self, topic: str) -> float:
+        """When the last hint of a topic came, on the loop's clock; 0 where none is known."""
+        known = self._topics.get(topic)
+        return 0.0 if known is None else known.heard_at
+
     def note(self, topic: str, sequence: int) -> None:
         """A reader that watches the topic saw that its newest sequence is this one."""
         known = self._topics.get(topic)
@@ -341,6 +346,7 @@ class BusClient:
         kind = NEWS if NEWS in said else DELTA
         if kind == NEWS:
             known.heard = max(known.heard, said[kind])
+            known.heard_at = asyncio.get_running_loop().time()
         for subscription in known.readers:
             subscription.offer(kind, said[kind])
 

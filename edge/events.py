@@ -14,6 +14,7 @@ from typing import Any, cast
 from actors.conversation import contract as conversation
 from actors.conversation.contract.events import ReadEventsRequest, ReadEventsResponse
 from chassis.bus import DELTA, NEWS, BusClient, Subscription
+from edge.lag import Lag
 from edge.live_text import LiveText, SoFar
 from edge.local import EventStream, VerifiedRequest, sse
 from edge.responses import Response
@@ -37,6 +38,7 @@ class EventReader:
 
     def __init__(self, bus: BusClient) -> None:
         self._bus = bus
+        self._lag = Lag()
 
     async def pull(self, request: VerifiedRequest) -> Response:
         """Read the events of a thread after a sequence.
@@ -46,7 +48,7 @@ class EventReader:
         anywhere, from another device too. `partial` is what the active run has said so far.
         """
         asked = cast("PullEventsRequest", request.message)
-        source = _Source(request, asked.limit or _BATCH)
+        source = _Source(request, asked.limit or _BATCH, self._bus, self._lag)
         async with self._bus.subscribe(source.topic) as subscription:
             pull = _Pull(self._bus, source, subscription)
             seconds = asked.wait.total_seconds() if asked.wait else 0.0
@@ -62,7 +64,7 @@ class EventReader:
         last id as `after`. A comment every 15 seconds keeps the line open.
         """
         asked = cast("PullEventsRequest", request.message)
-        source = _Source(request, asked.limit or _BATCH)
+        source = _Source(request, asked.limit or _BATCH, self._bus, self._lag)
         await source.read(asked.after)
         return EventStream(self._frames(source, asked.after))
 
@@ -172,8 +174,10 @@ class _Pull:
 class _Source:
     """Reads of one conversation for one verified reader."""
 
-    def __init__(self, request: VerifiedRequest, limit: int) -> None:
+    def __init__(self, request: VerifiedRequest, limit: int, bus: BusClient, lag: Lag) -> None:
         asked = cast("PullEventsRequest", request.message)
+        self._bus = bus
+        self._lag = lag
         self._ingress = request.ingress
         self._limit = limit
         # Derived from the verified caller, so nobody can name another's.
@@ -189,14 +193,19 @@ class _Source:
         )
 
     async def read_up_to(self, after: int, up_to: int) -> ReadEventsResponse:
-        """As `read`, again while events that were announced are not there to be read."""
+        """As `read`, but once events that were announced are there to be read."""
+        if up_to <= after:
+            return await self.read(after)
+        heard_at = self._bus.heard_at(self.topic)
+        await self._lag.wait(heard_at)
+        read = await self.read(after)
+        self._lag.learn(heard_at, missed=read.last_sequence < up_to)
         pause = _FIRST_PAUSE
-        while True:
-            read = await self.read(after)
-            if read.last_sequence >= up_to or pause > _LONGEST_PAUSE:
-                return read
+        while read.last_sequence < up_to and pause <= _LONGEST_PAUSE:
             await asyncio.sleep(pause)
             pause *= 2
+            read = await self.read(after)
+        return read
 
     async def read_patiently(self, after: int, up_to: int) -> ReadEventsResponse:
         """As `read_up_to`, through restarts of what is behind us."""
