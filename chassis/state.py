@@ -7,7 +7,7 @@ versions of the code run side by side. A record that may ever need a conversion 
 
 from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import restate
 from restate import ObjectContext, ObjectSharedContext
@@ -20,7 +20,22 @@ M = TypeVar("M", bound=Message)
 
 _BYTES = BytesSerde()
 
-ReadContext = ObjectContext | ObjectSharedContext
+
+class Ahead:
+    """Reads that are begun before they are needed, so that they overlap with what is waited for
+    meanwhile. Whoever reads one of these keys afterwards finds it here; others are read as ever."""
+
+    def __init__(self, ctx: ObjectContext, keys: "Iterable[StateKey[Any]]") -> None:
+        self._ctx = ctx
+        self._begun = {key.name: ctx.get(key.name, serde=_BYTES) for key in keys}
+
+    def get(self, name: str, serde: BytesSerde) -> Awaitable[bytes | None]:
+        """As a context's; a read that was begun is given out once."""
+        begun = self._begun.pop(name, None)
+        return self._ctx.get(name, serde=serde) if begun is None else begun
+
+
+ReadContext = ObjectContext | ObjectSharedContext | Ahead
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from restate import ObjectContext
 
 from actors.conversation.contract.thread import GenerationConfig
 from chassis.message import Double, Int64, Message
+from chassis.state import Ahead
 from chassis.steps import attempt, clock, id_at
 from errors import ErrorDetails, ModelError, RpcError
 from services.openrouter.contract import MODEL_UNKNOWN
@@ -55,7 +56,7 @@ class Acceptance:
     """A command that was accepted. `run_id` is that of the run it may start; prices are those of
     its dearest model, in US dollars a token, empty where they are not known. `window` is what the
     narrowest of its models can take, in tokens, `beside_window` what the model beside them can; 0
-    where that is not known."""
+    where that is not known. `ahead` has what was read meanwhile."""
 
     at: datetime
     run_id: str
@@ -64,6 +65,7 @@ class Acceptance:
     completion_price: str
     window: int
     beside_window: int
+    ahead: Ahead | None = None
 
 
 class Accepting:

@@ -16,7 +16,7 @@ from actors.conversation.contract.thread import GenerationConfig, Settings
 from actors.conversation.path import Path, piece_of
 from actors.conversation.settings import ConversationSettings
 from actors.conversation.state import SUMMARY, Entry, Head, Mark, Measured, PendingRun, Shown
-from chassis.state import ReadContext
+from chassis.state import Ahead, ReadContext
 from services.openrouter.tokens import family_of
 
 _MOST = 1000
@@ -77,8 +77,17 @@ async def summary_of(ctx: ReadContext, mark: Mark | None) -> str:
     return summary.text if summary is not None else ""
 
 
+def begin_reading(ctx: ObjectContext, head: Head, platform: ConversationSettings) -> Ahead:
+    """Begin to read what the context of a run that starts now will need. Where there are summaries
+    or branches that may be less, or other pages: those are read when their time comes."""
+    straight = not head.branches and not head.marks
+    if not straight or management_of(head.settings).strategy is not ContextStrategy.KEEP_LAST:
+        return Ahead(ctx, [])
+    return Ahead(ctx, log.newest_pages(head, keep_last(head.settings, platform)))
+
+
 async def work_of(
-    ctx: ObjectContext, head: Head, pending: PendingRun, platform: ConversationSettings
+    ctx: ReadContext, head: Head, pending: PendingRun, platform: ConversationSettings
 ) -> Work:
     """The part of a run's work that is about its context; notes what was shown in `pending`."""
     settings = head.settings
@@ -103,7 +112,7 @@ async def work_of(
 
 
 async def _view(
-    ctx: ObjectContext, head: Head, pending: PendingRun, platform: ConversationSettings
+    ctx: ReadContext, head: Head, pending: PendingRun, platform: ConversationSettings
 ) -> View:
     strategy = management_of(head.settings).strategy
     path = Path(ctx, head, await piece_of(ctx, head, pending.piece))

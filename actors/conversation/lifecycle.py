@@ -28,6 +28,7 @@ from actors.conversation.ledger import Ledger
 from actors.conversation.settings import ConversationSettings
 from actors.conversation.state import PendingRun
 from chassis.calls import send
+from chassis.state import ReadContext
 from chassis.steps import new_id
 from workflows.generation import contract as generation
 
@@ -57,7 +58,7 @@ class Lifecycle:
         self._settings = settings
         self._hints = hints
 
-    async def work(self, ctx: ObjectContext, ledger: Ledger, pending: PendingRun) -> Work:
+    async def work(self, ctx: ReadContext, ledger: Ledger, pending: PendingRun) -> Work:
         """What the model is asked in this run."""
         head = ledger.head
         work = await context.work_of(ctx, head, pending, self._settings)

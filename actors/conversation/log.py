@@ -5,8 +5,8 @@ from collections.abc import Callable
 from actors.conversation.contract.entry import ChatMessage, Event
 from actors.conversation.naming import branch_id
 from actors.conversation.path import Path
-from actors.conversation.state import CONTENT, LOG, MESSAGE, PAGE_SIZE, Entry, Head, page_of
-from chassis.state import ReadContext, get_all
+from actors.conversation.state import CONTENT, LOG, MESSAGE, PAGE_SIZE, Entry, Head, Page, page_of
+from chassis.state import ReadContext, StateKey, get_all
 
 # Pages read at once. Half of the entries bring a message, so 8 pages hold about 64 messages.
 _WAVE = 8
@@ -132,6 +132,12 @@ async def entry_at(ctx: ReadContext, head: Head, sequence: int) -> Entry:
     page = page_of(sequence)
     entries = await _entries(ctx, head, page, page)
     return next(entry for entry in entries if entry.event.sequence == sequence)
+
+
+def newest_pages(head: Head, wanted: int) -> list[StateKey[Page]]:
+    """The stored pages that hold about so many of the newest messages."""
+    full = head.last_sequence // PAGE_SIZE
+    return [LOG.of(number) for number in range(max(full - _wave(wanted), 0), full)]
 
 
 def turn_order(entry: Entry) -> tuple[int, int]:

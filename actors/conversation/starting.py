@@ -1,8 +1,10 @@
 """From an accepted command to its run: at work, or behind others."""
 
+from dataclasses import replace
+
 from restate import ObjectContext
 
-from actors.conversation import budgets, contract, interrupts
+from actors.conversation import budgets, context, contract, interrupts
 from actors.conversation.acceptance import Acceptance, Accepting
 from actors.conversation.contract.run import Run, RunStatus
 from actors.conversation.contract.thread import GenerationConfig, InterruptPolicy
@@ -34,10 +36,18 @@ class Starting:
         return policy
 
     async def accept(
-        self, ctx: ObjectContext, head: Head, config: GenerationConfig | None
+        self,
+        ctx: ObjectContext,
+        head: Head,
+        config: GenerationConfig | None,
+        *,
+        goes_on: bool = False,
     ) -> tuple[Run, Acceptance]:
         """The record of a run to come, with the command's config over the thread's over the
-        platform's; raises budget.spent, MODEL_INVALID, config.beyond_model."""
+        platform's; raises budget.spent, MODEL_INVALID, config.beyond_model.
+
+        goes_on: the run reads the newest messages of the thread, which are read meanwhile.
+        """
         platform = GenerationConfig(model=self._settings.default_model)
         of_both = merged(GenerationConfig, head.generation_config, config)
         whole = merged(GenerationConfig, platform, of_both)
@@ -46,14 +56,16 @@ class Starting:
             wide.budget if wide else None, narrow.budget if narrow else None
         )
         budgets.check(head, whole.budget)
-        accepted = await self._accepting.check(ctx, whole, start=head.active is None)
+        starts = head.active is None
+        ahead = context.begin_reading(ctx, head, self._settings) if starts and goes_on else None
+        accepted = await self._accepting.check(ctx, whole, start=starts)
         run = Run(
             run_id=accepted.run_id,
             status=RunStatus.QUEUED,
             created_at=accepted.at,
             generation_config=whole,
         )
-        return run, accepted
+        return run, replace(accepted, ahead=ahead)
 
     async def launch(
         self, ctx: ObjectContext, ledger: Ledger, pending: PendingRun, accepted: Acceptance
@@ -72,6 +84,6 @@ class Starting:
         work = None
         if accepted.admitted:
             pending.run.started_at = accepted.at
-            work = await self._lifecycle.work(ctx, ledger, pending)
+            work = await self._lifecycle.work(accepted.ahead or ctx, ledger, pending)
             self._lifecycle.start(ledger, pending, accepted.at)
         self._lifecycle.hand_over(ctx, pending, work)

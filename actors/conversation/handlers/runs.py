@@ -37,7 +37,9 @@ class Runs:
         if repeated is not None:
             return _accepted(*repeated)
         policy = self._starting.check_room(head, request.interrupt_policy)
-        run, accepted = await self._starting.accept(ctx, head, request.generation_config)
+        run, accepted = await self._starting.accept(
+            ctx, head, request.generation_config, goes_on=True
+        )
 
         run.branch_id = branch_id(head.piece.branch)
         pending = saying.say(ctx, ledger, run, request, policy, accepted.at)
