@@ -18,6 +18,7 @@ KEY = {"x-api-key": ALICE.key}
 _NOOP_PATH = "/api/v1/bench/noop"
 
 SHORT, LONG = "short", "long"
+_QUEUED = 80
 
 # What one round saw: a name for each figure.
 Figures = dict[str, float]
@@ -200,16 +201,13 @@ async def live_through_history(platform: Platform, messages: int) -> None:
     """Have a short thread of ten messages and a long one, each by real turns."""
     for key, count in ((SHORT, 10), (LONG, messages)):
         await platform.thread(key)
-        writers = min(16, count // 2)
-        turns = itertools.count()
-
-        async def write(key: str = key, count: int = count, turns: Any = turns) -> None:
-            # Several writers keep the queue filled, so that one run follows the other at once.
-            while next(turns) < count // 2:
-                run_id = (await platform.send(key))["runId"]
-                await platform.until_settled(key, run_id)
-
-        await asyncio.gather(*(write() for _ in range(writers)))
+        left = count // 2
+        while left > 0:
+            # The queue stays filled, so that one run follows the other at once, and nobody reads
+            # along meanwhile.
+            sent = [(await platform.send(key))["runId"] for _ in range(min(left, _QUEUED))]
+            await platform.until_settled(key, sent[-1])
+            left -= _QUEUED
 
 
 async def live_through_threads(platform: Platform, threads: int) -> None:
