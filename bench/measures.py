@@ -18,7 +18,7 @@ KEY = {"x-api-key": ALICE.key}
 _NOOP_PATH = "/api/v1/bench/noop"
 
 SHORT, LONG = "short", "long"
-_QUEUED = 80
+_QUEUED = 10
 
 # What one round saw: a name for each figure.
 Figures = dict[str, float]
