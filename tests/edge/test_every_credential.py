@@ -12,6 +12,7 @@ import pytest
 
 from app import edge_routes
 from app.edge_server import public_routes
+from app.generate.examples import EXAMPLES
 from chassis import key_text
 from chassis.bus import BusClient
 from chassis.rpc import Mode, Route, Rpc
@@ -19,6 +20,7 @@ from devstack.issuer import Issuer, serving
 from devstack.keys import AUDIENCE
 from edge import reasons
 from errors import Reason
+from gateways.llm import contract as llm
 from services.api_key.contract import KeyType, Oidc
 from tests.support.edges import EdgeUnderTest, error_of, running_edge
 from tests.support.key_store import KeyStore, key_store
@@ -48,7 +50,9 @@ async def edge(issuer: Issuer, store: KeyStore) -> AsyncIterator[EdgeUnderTest]:
     local = edge_routes.handlers(BusClient(None))
     allowed = {"outgoing_allowed_hosts": ("127.0.0.1",)}
     unlimited = {"refused_credentials_per_minute": 1_000_000, "requests_per_minute": 1_000_000}
-    async with running_edge(store, issuer, ROUTES, local, **allowed, **unlimited) as edge:
+    # What was let in is told at the end, not among what is refused.
+    later = {"usage_seconds": 3600}
+    async with running_edge(store, issuer, ROUTES, local, **allowed, **unlimited, **later) as edge:
         yield edge
 
 
@@ -61,9 +65,14 @@ def route_of(rpc: Rpc[Any, Any]) -> Route:
 class Caller:
     """Calls one method; nothing of what is refused reaches the ingress."""
 
-    def __init__(self, edge: EdgeUnderTest, store: KeyStore, issuer: Issuer, path: str) -> None:
-        self.edge, self.store, self.issuer, self.path = edge, store, issuer, path
-        store.seen.clear()
+    def __init__(
+        self, edge: EdgeUnderTest, store: KeyStore, issuer: Issuer, rpc: Rpc[Any, Any]
+    ) -> None:
+        self.edge, self.store, self.issuer = edge, store, issuer
+        # The public path, and the one in Restate's own scheme, which KrakenD calls.
+        self.paths = (route_of(rpc).path, f"/{rpc.target}")
+        # A whole request, so that nothing but the credential is wrong with it.
+        self.request = EXAMPLES[rpc].request.to_json()
 
     def key(self, scopes: set[str], kind: KeyType = KeyType.SECRET, **more: Any) -> str:
         """A new key of the store."""
@@ -76,30 +85,37 @@ class Caller:
     async def refused(
         self, reason: Reason, key: str | None = None, token: str | None = None, **headers: str
     ) -> None:
-        """The refusal is this one, by both of the method's paths."""
-        answer = await self._call(key, token, headers)
-        error = error_of(answer)
-        assert (error.code, error.reason) == (reason.code, reason.word)
-        assert self.store.forwarded == []
+        """The refusal is this one, by both of the method's paths, and nothing else is done."""
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        for path in self.paths:
+            self.store.seen.clear()
+            answer = await self._call(path, self.request, key, token, sent)
+            error = error_of(answer)
+            assert (error.code, error.reason) == (reason.code, reason.word)
+            asked = [seen.line for seen in self.store.seen]
+            assert [line for line in asked if "/ApiKeyGrant/" not in line] == []
 
     async def let_in(self, key: str | None = None, token: str | None = None) -> None:
         """Whatever happens then, it is no matter of who is calling."""
-        answer = await self._call(key, token, {})
-        assert answer.status_code not in (401, 403), answer.text
+        for path in self.paths:
+            answer = await self._call(path, b"{}", key, token, {})
+            assert answer.status_code not in (401, 403), answer.text
 
-    async def _call(self, key: str | None, token: str | None, headers: dict[str, str]) -> Any:
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    async def _call(
+        self, path: str, body: bytes, key: str | None, token: str | None, headers: dict[str, str]
+    ) -> Any:
+        sent = dict(headers)
         if key is not None:
             sent["x-api-key"] = key
         if token is not None:
             sent["authorization"] = f"Bearer {token}"
-        return await self.edge.anonymous(self.path, headers=sent)
+        return await self.edge.anonymous(path, body, headers=sent)
 
 
 @pytest.fixture
 def caller(edge: EdgeUnderTest, store: KeyStore, issuer: Issuer, rpc: Rpc[Any, Any]) -> Caller:
     """Calls the method of this case."""
-    return Caller(edge, store, issuer, route_of(rpc).path)
+    return Caller(edge, store, issuer, rpc)
 
 
 @every_method
@@ -184,3 +200,13 @@ async def test_nobody_acts_for_another_without_a_secret_key_that_may(
     await caller.refused(denied, None, token, **behalf)
     service = {"x_on_behalf_of": "svc:key_1"}
     await caller.refused(reasons.IMPERSONATION_INVALID, caller.key(EVERY_SCOPE), **service)
+
+
+async def test_what_is_let_in_is_seen_at_the_ingress(
+    edge: EdgeUnderTest, store: KeyStore, issuer: Issuer
+) -> None:
+    caller = Caller(edge, store, issuer, llm.list_threads)
+    store.seen.clear()
+    await caller.let_in(caller.key({route_of(llm.list_threads).scope}))
+    calls = [seen.line for seen in store.seen if llm.list_threads.target in seen.line]
+    assert len(calls) == len(caller.paths)

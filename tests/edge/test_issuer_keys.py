@@ -1,6 +1,7 @@
 """The issuer's keys may be down, slow, huge, elsewhere or new; the edge stays safe and bounded."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
@@ -59,6 +60,32 @@ async def test_an_issuer_that_never_answers_is_given_up(
     answer = await edge.with_token(ECHO, issuer.token(**TENANT))
     assert error_of(answer).reason == reasons.ISSUER_UNAVAILABLE.word
     assert time.monotonic() - started < 5
+
+
+async def test_keys_that_come_byte_by_byte_are_given_up_as_well(ingress: FakeIngress) -> None:
+    hung_up = asyncio.Event()
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Never silent for as long as one read may take, and far from done when all must be.
+        with contextlib.suppress(ConnectionError), contextlib.closing(writer):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n")
+            for _ in range(600):
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.05)
+        hung_up.set()
+
+    server = await asyncio.start_server(drip, "127.0.0.1")
+    port: int = server.sockets[0].getsockname()[1]
+    slow = Issuer(f"http://127.0.0.1:{port}")
+    async with server, running_edge(ingress, slow) as edge:
+        started = time.monotonic()
+        answer = await edge.with_token(ECHO, slow.token(**TENANT))
+        assert error_of(answer).reason == reasons.ISSUER_UNAVAILABLE.word
+        await hung_up.wait()
+        assert time.monotonic() - started < 10
+        assert ingress.seen == []
 
 
 async def test_many_callers_of_a_silent_issuer_wait_for_one_look_up(

@@ -184,6 +184,39 @@ async def test_a_publishable_key_that_poses_as_secret_is_refused(
     await refusal(edge, key, reasons.CREDENTIALS_INVALID)
 
 
+async def test_the_text_of_a_secret_key_is_no_publishable_key(
+    edge: EdgeUnderTest, store: KeyStore
+) -> None:
+    store.put(KEY)
+    user = {"authorization": "Bearer a.b.c"}
+    await refusal(edge, f"pk_{KEY[3:]}", reasons.CREDENTIALS_INVALID, **user)
+    assert store.lookups == 0
+
+
+async def test_keys_are_found_by_their_hash_and_never_compared_so_no_guess_is_nearly_right(
+    edge: EdgeUnderTest, store: KeyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put(key_made_of(monkeypatch, "a" * 32))
+    near, far = key_made_of(monkeypatch, "a" * 31 + "b"), key_made_of(monkeypatch, "z" * 32)
+    answers = [await call(edge, guess) for guess in (near, far)]
+    assert {error_of(answer).reason for answer in answers} == {reasons.CREDENTIALS_INVALID.word}
+    # All that anything behind the edge could compare, and so all that its time could depend on.
+    asked = [seen.line.split("/")[2] for seen in store.seen]
+    assert asked == [key_text.hash_of(near), key_text.hash_of(far)]
+
+
+def key_made_of(monkeypatch: pytest.MonkeyPatch, random: str) -> str:
+    """A whole key whose random part is this."""
+    characters = iter(random)
+
+    def choice(_: object) -> str:
+        return next(characters)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(key_text.secrets, "choice", choice)
+        return key_text.new("sk_")
+
+
 async def test_a_key_impersonates_only_with_the_scope_and_is_named_beside_the_user(
     edge: EdgeUnderTest, store: KeyStore, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -149,6 +149,24 @@ async def test_wrong_credentials_are_limited_by_address_and_right_ones_are_not(
         assert (await edge.post(ECHO, headers=own)).status_code == 200
 
 
+async def test_wrong_credentials_of_every_kind_count_together(ingress: FakeIngress) -> None:
+    guesses: list[dict[str, str]] = [
+        {},
+        {"x-api-key": "sk_guess"},
+        {"authorization": "Bearer a.b.c"},
+        {"x-api-key": "pk_guess"},
+        {"x-api-key": "pk_guess", "authorization": "Bearer a.b.c"},
+        {"x-api-key": "sk_guess", "authorization": "Bearer a.b.c"},
+    ]
+    async with running_edge(ingress, refused_credentials_per_minute=len(guesses)) as edge:
+        answers = [await edge.anonymous(ECHO, headers=guess) for guess in guesses]
+        assert {answer.status_code for answer in answers} == {401}
+        for guess in guesses:
+            limited = error_of(await edge.anonymous(ECHO, headers=guess))
+            assert limited.reason == reasons.RATE_LIMITED_CREDENTIALS.word
+        assert ingress.seen == []
+
+
 async def test_the_address_that_an_untrusted_peer_claims_is_not_believed(
     ingress: FakeIngress,
 ) -> None:

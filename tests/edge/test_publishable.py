@@ -110,6 +110,15 @@ WRONG_TOKENS: dict[str, Callable[[Issuer], str]] = {
     "not yet valid": lambda i: i.token(nbf=int(time.time()) + 300),
     "without expiry": lambda i: i.token(exp=None),
     "pointing at its own keys": lambda i: i.token({"jku": i.jwks_uri}),
+    "pointing at its own certificate": lambda i: i.token({"x5u": i.jwks_uri}),
+    "bringing its own key": lambda i: i.token({"jwk": i.key.public_jwk()}),
+    "with a critical header": lambda i: i.token({"crit": ["exp"]}),
+    "whose key id is an address": lambda i: i.token({"kid": i.jwks_uri}),
+    "with a list of other audiences": lambda i: i.token(aud=["other", "third"]),
+    "with an empty list of audiences": lambda i: i.token(aud=[]),
+    "with a subject of the wrong type": lambda i: i.token(sub=7),
+    "with a subject that does not print": lambda i: i.token(sub="a\r\nx: y"),
+    "with a subject that is too long": lambda i: i.token(sub="u" * 256),
     "with an HMAC": _with_secret,
     "unsigned": _unsigned,
 }
@@ -121,6 +130,18 @@ async def test_a_wrong_token_is_refused(
 ) -> None:
     await refusal(edge, WRONG_TOKENS[case](issuer), reasons.CREDENTIALS_INVALID)
     assert store.forwarded == []
+
+
+async def test_clocks_may_differ_within_the_leeway_and_audiences_be_several(
+    edge: EdgeUnderTest, issuer: Issuer
+) -> None:
+    now = int(time.time())
+    for claims in (
+        {"exp": now - 10},
+        {"iat": now + 25, "nbf": now + 25},
+        {"aud": ["other", AUDIENCE]},
+    ):
+        assert (await call(edge, issuer.token(**claims))).status_code == 200
 
 
 async def test_an_expired_token_is_called_so(edge: EdgeUnderTest, issuer: Issuer) -> None:
@@ -140,6 +161,15 @@ async def test_a_secret_key_does_not_pose_as_publishable(
 ) -> None:
     put(store, issuer, type=KeyType.SECRET)
     await refusal(edge, issuer.token(), reasons.CREDENTIALS_INVALID)
+
+
+async def test_the_text_of_a_publishable_key_is_no_secret_key(
+    edge: EdgeUnderTest, store: KeyStore
+) -> None:
+    renamed = {"x-api-key": f"sk_{KEY[3:]}"}
+    error = error_of(await edge.anonymous(ECHO, headers=renamed))
+    assert error.reason == reasons.CREDENTIALS_INVALID.word
+    assert store.lookups == 0
 
 
 async def test_a_publishable_key_never_impersonates(

@@ -4,9 +4,16 @@ from collections.abc import Callable
 
 import pytest
 
-from chassis.identity import object_key
+from chassis.identity import (
+    IDENTITY_HEADERS,
+    REQUEST_ID,
+    TRACEPARENT,
+    TRACESTATE,
+    object_key,
+)
+from edge import reasons
 from tests.support.probe_stack import ProbeStack
-from tests.support.raw_http import NOTHING, one_raw, request, send_raw
+from tests.support.raw_http import NOTHING, RawAnswer, one_raw, request, send_raw
 
 pytestmark = pytest.mark.anyio
 
@@ -18,6 +25,14 @@ def alice(probe_live: ProbeStack) -> str:
     return f"X-API-Key: {probe_live.alice.key}"
 
 
+# These three are the client's to choose, and say nothing of who it is.
+FOR_CLIENTS = (REQUEST_ID, TRACEPARENT, TRACESTATE)
+# A new header of the edge's own is covered by being there.
+OWN_HEADERS = {
+    name: f"{name}: mallory\r\n{name.upper()}: eve\r\n{name.replace('-', '_')}: adam"
+    for name in IDENTITY_HEADERS
+    if name not in FOR_CLIENTS
+}
 SPELLINGS = {
     "user": "X-User-Id: mallory",
     "user_twice": "X-User-Id: mallory\r\nX-User-Id: eve",
@@ -41,6 +56,13 @@ SPELLINGS = {
     "baggage": "Baggage: user=mallory",
     "delay": "Delay: 10s\r\nX-Restate-Delay: mallory",
     "connection_header": "Connection: x-tenant-id\r\nX-Tenant-Id: mallory",
+    "user_in_two_cases": "x-user-id: mallory\r\nX-USER-ID: eve",
+    "client_address": "X-Client-Address: 10.0.0.1\r\nX-Client-Agent: mallory",
+    "another_path": "X-Original-URL: /mallory\r\nX-Rewrite-URL: /mallory",
+    "another_method": "X-HTTP-Method-Override: GET",
+    "restate_key": "X-Restate-Idempotency-Key: mallory\r\nIdempotency-Key: mallory",
+    "restate_invocation": "X-Restate-Invocation-Id: inv_mallory\r\nX-Restate-Scope: mallory",
+    **OWN_HEADERS,
 }
 
 
@@ -71,6 +93,84 @@ async def test_exactly_the_listed_headers_arrive(probe_live: ProbeStack, alice: 
 
 
 COUNTER = object_key("acme", "smuggled").replace("/", "%2F")
+
+SECOND_CREDENTIALS: dict[str, Callable[[ProbeStack], str]] = {
+    "the_same_key": lambda probe: f"X-API-Key: {probe.alice.key}",
+    "key_of_another_tenant": lambda probe: f"X-API-Key: {probe.carol.key}",
+    "key_in_another_case": lambda probe: f"x-api-KEY: {probe.carol.key}",
+    "nothing": lambda _: "X-API-Key:",
+    "token": lambda _: "Authorization: Bearer a.b.c",
+    "nothing_as_token": lambda _: "authorization:",
+}
+
+
+@pytest.mark.parametrize("case", SECOND_CREDENTIALS)
+async def test_a_second_credential_is_refused_before_and_after_a_valid_one(
+    probe_live: ProbeStack, alice: str, case: str
+) -> None:
+    before = probe_live.forwarded()
+    second = SECOND_CREDENTIALS[case](probe_live)
+    for headers in ((alice, second), (second, alice)):
+        answer = await one_raw(probe_live.edge_port, request(WHO, *headers))
+        assert answer.status == 401
+        assert reason_of(answer) == reasons.CREDENTIALS_AMBIGUOUS.word
+    assert probe_live.forwarded() == before
+
+
+BAD_KEYS = {
+    "of_100_kb": "X-API-Key: sk_" + "a" * 100_000,
+    "not_ascii": "X-API-Key: sk_\xe4\xff",
+    "of_spaces": "X-API-Key: \t   ",
+    "without_a_value": "X-API-Key:",
+    "token_of_100_kb": "Authorization: Bearer " + "a" * 100_000,
+    "token_not_ascii": "Authorization: Bearer \xe4.\xff.\xfe",
+}
+
+
+@pytest.mark.parametrize("case", BAD_KEYS)
+async def test_a_credential_that_no_library_would_send_is_refused_like_any_other(
+    probe_live: ProbeStack, case: str
+) -> None:
+    before = probe_live.forwarded()
+    answer = await one_raw(probe_live.edge_port, request(WHO, BAD_KEYS[case]))
+    assert (answer.status, reason_of(answer)) == (401, reasons.CREDENTIALS_INVALID.word)
+    assert probe_live.forwarded() == before
+
+
+async def test_a_key_in_a_header_of_a_similar_name_is_no_key(
+    probe_live: ProbeStack, alice: str
+) -> None:
+    for name in ("X_API_Key", "X-API_Key", "XAPIKey", "Api-Key", "X-API-Key-Id"):
+        similar = f"{name}: {probe_live.carol.key}"
+        alone = await one_raw(probe_live.edge_port, request(WHO, similar))
+        assert (alone.status, reason_of(alone)) == (401, reasons.CREDENTIALS_MISSING.word)
+        beside = await one_raw(probe_live.edge_port, request(WHO, alice, similar))
+        assert beside.json()["headers"]["x-tenant-id"] == "acme"
+
+
+async def test_spaces_around_a_value_are_no_part_of_it(probe_live: ProbeStack) -> None:
+    header = f"X-API-Key: \t {probe_live.alice.key} \t"
+    answer = await one_raw(probe_live.edge_port, request(WHO, header))
+    assert answer.json()["headers"]["x-user-id"] == "alice"
+
+
+async def test_whom_a_key_acts_for_is_told_once_and_by_its_name_alone(
+    probe_live: ProbeStack, alice: str
+) -> None:
+    for other in ("X-On-Behalf-Of: eve", "x-on-BEHALF-of: eve", "X-On-Behalf-Of:"):
+        for headers in (("X-On-Behalf-Of: bob", other), (other, "X-On-Behalf-Of: bob")):
+            answer = await one_raw(probe_live.edge_port, request(WHO, alice, *headers))
+            assert reason_of(answer) == reasons.IMPERSONATION_INVALID.word
+    for similar in ("X_On_Behalf_Of: eve", "X-On_Behalf-Of: eve", "On-Behalf-Of: eve"):
+        seen = (await one_raw(probe_live.edge_port, request(WHO, alice, similar))).json()["headers"]
+        assert seen["x-user-id"] == "alice"
+        assert "x-impersonator" not in seen
+
+
+def reason_of(answer: RawAnswer) -> str:
+    """The reason of a refusal."""
+    return answer.json()["error"]["details"]["reason"]
+
 
 PATHS = {
     "root": "/",
@@ -176,6 +276,39 @@ FRAMINGS: dict[str, Framing] = {
         WHO, key, "Transfer-Encoding:\tchunked", "Content-Length: 5", body=b"0\r\n\r\n",
         length=False,
     ),
+    "transfer_space_before_colon": lambda key: request(
+        WHO, key, "Transfer-Encoding : chunked", body=b"0\r\n\r\n" + SMUGGLED
+    ),
+    "transfer_underscored": lambda key: request(
+        WHO, key, "Transfer_Encoding: chunked", body=b"0\r\n\r\n" + SMUGGLED
+    ),
+    "transfer_in_another_case_with_length": lambda key: request(
+        WHO, key, "tRANSFER-eNCODING: Chunked", body=b"0\r\n\r\n" + SMUGGLED
+    ),
+    "transfer_list": lambda key: request(
+        WHO, key, "Transfer-Encoding: identity, chunked", body=b"0\r\n\r\n" + SMUGGLED,
+        length=False,
+    ),
+    "transfer_chunked_not_last": lambda key: request(
+        WHO, key, "Transfer-Encoding: chunked, identity", body=b"0\r\n\r\n" + SMUGGLED
+    ),
+    "transfer_vertical_tab": lambda key: request(
+        WHO, key, "Transfer-Encoding: \x0bchunked", body=b"0\r\n\r\n" + SMUGGLED
+    ),
+    "transfer_in_quotes": lambda key: request(
+        WHO, key, 'Transfer-Encoding: "chunked"', body=b"0\r\n\r\n" + SMUGGLED
+    ),
+    "transfer_folded": lambda key: request(
+        WHO, key, "Transfer-Encoding:\r\n chunked", body=b"0\r\n\r\n" + SMUGGLED
+    ),
+    "transfer_in_http_1_0": lambda key: request(
+        WHO, key, "Transfer-Encoding: chunked", body=b"0\r\n\r\n" + SMUGGLED,
+        version="HTTP/1.0",
+    ),
+    "identity_in_a_trailer": lambda key: request(
+        WHO, key, "Transfer-Encoding: chunked", "Trailer: X-User-Id",
+        body=b"2\r\n{}\r\n0\r\nX-User-Id: mallory\r\nX-Tenant-Id: globex\r\n\r\n", length=False,
+    ),
     "header_with_space_before_colon": lambda key: request(WHO, key, "X-User-Id : mallory"),
     "header_folded": lambda key: request(WHO, key, "X-A: b\r\n X-User-Id: mallory"),
     "bare_line_feed": lambda key: request(WHO, key, "X-A: b\nX-User-Id: mallory"),
@@ -199,6 +332,31 @@ async def test_doubtful_framing_smuggles_no_second_request_and_no_identity(
             assert answer.json()["headers"]["x-user-id"] == "alice"
     for answer in answers[1:]:
         assert answer.status in (400, 401, 404)
+
+
+BROKEN_CHUNKS = {
+    "size_with_a_sign": b"+0\r\n\r\n",
+    "size_in_hex_notation": b"0x0\r\n\r\n",
+    "size_negative": b"-1\r\n\r\n",
+    "size_huge": b"F" * 17 + b"0\r\n\r\n",
+    "size_after_a_space": b" 0\r\n\r\n",
+    "bare_line_feeds": b"0\n\n",
+    "extension_with_a_line_feed": b"0;a=\n\r\n\r\n",
+    "more_than_its_size": b"2\r\n{}{}\r\n0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("case", BROKEN_CHUNKS)
+async def test_a_body_in_broken_chunks_does_nothing_and_nothing_is_read_behind_it(
+    probe_live: ProbeStack, alice: str, case: str
+) -> None:
+    before = probe_live.forwarded()
+    chunks = BROKEN_CHUNKS[case] + SMUGGLED
+    sent = request(WHO, alice, "Transfer-Encoding: chunked", body=chunks, length=False)
+    answers = await send_raw(probe_live.edge_port, sent, seconds=3)
+    assert [answer.status for answer in answers if answer.status < 400] == []
+    assert len(answers) <= 1
+    assert probe_live.forwarded() == before
 
 
 async def test_a_smuggled_request_without_credentials_does_nothing(
