@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -162,6 +163,11 @@ class Edge:
             else:
                 await self._send(exchange, answer, send)
         except ClientGoneError:
+            # The server says the same of a body that is broken off and of one that is broken; in
+            # the second case somebody is there to be told.
+            await self._send(
+                exchange, error_response(reasons.BODY_BROKEN.error(), request.request_id), send
+            )
             exchange.code = "CLIENT_GONE"
         finally:
             self._leave()
@@ -236,7 +242,7 @@ class Edge:
             return await self._serve_here(
                 exchange,
                 VerifiedRequest(
-                    verified.caller,
+                    replace(verified.caller, request_id=request.request_id),
                     message,
                     request.request_id,
                     deadline,

@@ -19,6 +19,11 @@ MEDIA_TYPE = Reason(
 BODY_TOO_SLOW = Reason(
     "request.too_slow", Code.DEADLINE_EXCEEDED, "The body did not arrive in time. Send it again."
 )
+BODY_BROKEN = Reason(
+    "request.body_broken",
+    Code.INVALID_ARGUMENT,
+    "The request body ended before it was whole. Send it again, with its length or whole chunks.",
+)
 HEADER_REPEATED = Reason(
     "request.header_repeated",
     Code.INVALID_ARGUMENT,

@@ -212,6 +212,7 @@ async def test_the_audit_log_says_who_what_from_where_and_never_a_secret(
         "api_key.created", "api_key.updated", "api_key.rotated", "api_key.revoked",
         "invitation.created",
     ]  # fmt: skip
+    assert all(entry["actor"]["requestId"] for entry in entries)
     revoked = entries[1]
     assert revoked["actor"]["userId"] == bob.user_id
     assert revoked["actor"]["email"] == bob.email
