@@ -36,7 +36,7 @@ class Call(Generic[Q, R]):
     """A call that is decided but not made: target, key and request.
 
     Gateway methods that are "check, then one call down" compute one of these from caller and
-    request alone, so that the edge may make the same call without the hop (architecture §7).
+    request alone, so that the edge may make the same call without the hop (edge/short_way.py).
     """
 
     rpc: Rpc[Q, R]

@@ -42,7 +42,7 @@ _HEIGHT = {Kind.SERVICE: 0, Kind.ACTOR: 1, Kind.WORKFLOW: 2, Kind.GATEWAY: 3}
 
 
 class Mode(StrEnum):
-    """How a caller may prove who they are (contract §3)."""
+    """How a caller may prove who they are."""
 
     FIREBASE = "firebase"
     SECRET_KEY = "secret-key"
@@ -51,7 +51,7 @@ class Mode(StrEnum):
 
 ALL_MODES = frozenset(Mode)
 
-# How long the same Idempotency-Key gets the first answer (contract §1).
+# How long the same Idempotency-Key gets the first answer.
 COMMAND_RETENTION = timedelta(days=1)
 
 
@@ -225,8 +225,8 @@ class Component:
 
         One without a scope can be declared, but the registry does not start with it.
 
-        Commands are remembered for a day under their idempotency key, reads not at all
-        (contract §1); neither keeps a journal, because a gateway is one call down.
+        Commands are remembered for a day under their idempotency key, reads not at all;
+        neither keeps a journal, because a gateway is one call down.
         """
         route = Route(
             path=self.base + _kebab(name),
@@ -261,7 +261,7 @@ class Component:
 def _kebab(name: str) -> str:
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name).lower()
     # AuthGateway's base is /api/v1/, so ApiKeysCreate stands at api-keys/create and OrgsGet at
-    # orgs/get; ManageSend of the notification gateway at manage/send (architecture §2).
+    # orgs/get; ManageSend of the notification gateway at manage/send.
     for family in ("api-keys", "orgs", "manage"):
         if words.startswith(f"{family}-"):
             return f"{family}/{words[len(family) + 1 :]}"

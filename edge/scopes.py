@@ -7,7 +7,7 @@ from edge import reasons
 from edge.credentials.verified import Verified
 from edge.routes import Entry
 
-# What members lack (contract §3): everything named `manage`, and the administration of the
+# What members lack: everything named `manage`, and the administration of the
 # organisation, its members and its keys.
 _ADMINISTRATION = frozenset({"orgs:write", "audit:read", "keys:read", "keys:write"})
 

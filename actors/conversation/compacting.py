@@ -140,29 +140,44 @@ async def start(
     if not last:
         return ""
     [end] = last
-    compaction_id = new_id(ctx, "cmp", at)
-    deadline = at + platform.compaction_deadline
-    sequence = end.event.sequence
     head.compacting = Compacting(
-        compaction_id=compaction_id,
-        deadline=deadline,
+        compaction_id=new_id(ctx, "cmp", at),
+        deadline=at + platform.compaction_deadline,
         branch=tip.branch,
         upto_message_id=end.event.message_id,
-        mark=Mark(piece=end.piece, turn=end.turn, sequence=sequence),
+        mark=Mark(piece=end.piece, turn=end.turn, sequence=end.event.sequence),
         trigger=trigger,
     )
+    plan = await _plan(ctx, head, head.compacting, tip.number, mark, kept, summariser, platform)
+    request = compaction.RunRequest(conversation=ctx.key(), plan=plan)
+    send(ctx, compaction.run, request, key=plan.compaction_id)
+    return plan.compaction_id
+
+
+async def _plan(
+    ctx: ObjectContext,
+    head: Head,
+    begun: Compacting,
+    piece: int,
+    mark: Mark | None,
+    kept: list[Entry],
+    summariser: Summariser,
+    platform: ConversationSettings,
+) -> CompactionPlan:
+    """What the workflow is told: the messages between the mark before and the mark to be."""
+    after, upto = context.place_of(mark), context.place_of(begun.mark)
     settings = head.settings
     system = context_of([], settings.system_prompt if settings else "")
     about = head.generation_config.model if head.generation_config else ""
     model = about or platform.default_model
-    messages = max((sequence - after[1]) // 2, 1)
-    plan = CompactionPlan(
-        compaction_id=compaction_id,
-        piece=tip.number,
+    messages = max((upto[1] - after[1]) // 2, 1)
+    return CompactionPlan(
+        compaction_id=begun.compaction_id,
+        piece=piece,
         after_turn=after[0],
         after_sequence=after[1],
-        upto_turn=end.turn,
-        upto_sequence=sequence,
+        upto_turn=upto[0],
+        upto_sequence=upto[1],
         previous=await context.summary_of(ctx, mark),
         tokens_kept=context_tokens(system, model) + sum(_tokens(each, model) for each in kept),
         tokens_measured=_measured(head, mark),
@@ -171,11 +186,8 @@ async def start(
         generation_config=summariser.config,
         window=summariser.window,
         longest_message=min(max(_ALL_CHARACTERS // messages, _SHORTEST_CUT), _LONGEST_MESSAGE),
-        deadline=deadline,
+        deadline=begun.deadline,
     )
-    request = compaction.RunRequest(conversation=ctx.key(), plan=plan)
-    send(ctx, compaction.run, request, key=compaction_id)
-    return compaction_id
 
 
 async def _kept(

@@ -62,6 +62,7 @@ def errors(registry: Registry) -> str:
         "## Reasons that any method may answer\n",
         _reasons([*EDGE_REASONS, *ANY_CALL]),
         "## Reasons of methods\n",
+        "Methods stand below `/api/v1/`, those without a family below `/api/v1/llm/gateway/`.\n",
         _table(
             ("reason", "code", "message", "methods"),
             [(*_cells(each), _methods(_public(users[each.word]))) for each in answered],
@@ -94,13 +95,14 @@ def permissions(registry: Registry) -> str:
 def _users(registry: Registry) -> dict[str, list[Rpc[Any, Any]]]:
     users: dict[str, list[Rpc[Any, Any]]] = {}
     for rpc in registry.rpcs():
-        for reason in rpc.errors:
+        for reason in dict.fromkeys(rpc.errors):
             users.setdefault(reason.word, []).append(rpc)
     return users
 
 
 def _public(rpcs: Iterable[Rpc[Any, Any]]) -> list[str]:
-    return [rpc.route.path.rpartition("/")[2] for rpc in rpcs if rpc.route is not None]
+    paths = (rpc.route.path for rpc in rpcs if rpc.route is not None)
+    return [path.removeprefix("/api/v1/").removeprefix("llm/gateway/") for path in paths]
 
 
 def _methods(names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Which credential was sent, and is it one that may be sent (contract §3).
+"""Which credential was sent, and is it one that may be sent.
 
 One of: a secret key; a token; a publishable key with its user's token. Anything doubled, mixed,
 oversized or not ASCII is refused before a verifier sees it.

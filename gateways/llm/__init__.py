@@ -4,10 +4,9 @@ Owns: nothing; it checks a request against its caller and makes one call down.
 
 Called by: the edge, for `/api/v1/llm/gateway/*`.
 
-Calls: ConversationActor, ConversationManagerActor, OpenRouterService, MCPService,
-ErasureService. Events and
-completions are served by the edge, which follows them on the bus; it calls ConversationActor and
-CompletionService.
+Calls: ConversationActor, ConversationManagerActor, CompactionWorkflow (Outcome), OpenRouterService,
+MCPService, ErasureService. Events and completions are served by the edge, which follows them on the
+bus; it calls ConversationActor and CompletionService.
 
 Retries: REQUEST: a client waits.
 

@@ -1,7 +1,7 @@
 """Where each method goes: pure functions from caller and request to the call below.
 
 The handlers make these calls; written apart so that the edge may make the same ones without the
-gateway's hop (architecture §7).
+gateway's hop (edge/short_way.py).
 """
 
 from actors.conversation import contract as conversation

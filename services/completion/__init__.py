@@ -3,7 +3,7 @@
 Owns: the completion while it lasts: its attempts, its place among the streams, its answer.
 
 Called by: the edge (Complete), for `complete` and `stream-complete`; it names the topic of the bus
-on which it follows.
+on which it follows. CompactionWorkflow (Complete), which follows none and has each kept to its end.
 
 Calls: nobody; OpenRouter through the process-local streams that durable steps read by offset.
 

@@ -1,7 +1,7 @@
 """The connections to OpenRouter that the parts of one process share.
 
-aiohttp, not httpx as elsewhere towards vendors: each turn comes through here, and httpx took a
-fifth of a turn's processor time in the handlers (docs/decisions/0026-aiohttp-towards-the-model.md).
+aiohttp, not httpx, because each turn comes through here and httpx was a large part of what a turn
+cost the handlers (docs/decisions/0026-aiohttp-towards-the-model.md).
 """
 
 import json

@@ -60,6 +60,24 @@ def test_a_file_that_was_edited_by_hand_counts_as_stale(tmp_path: Path) -> None:
     assert files.stale(REGISTRY, tmp_path) == ["docs/errors.md"]
 
 
+def test_the_page_of_errors_names_each_method_once_and_no_two_alike() -> None:
+    text = (ROOT / "docs/errors.md").read_text()
+    _, rows = text.split("| reason | code | message | methods |\n| --- | --- | --- | --- |\n")
+    listed = [row.split(" | ")[3].removesuffix(" |") for row in rows.split("\n\n")[0].splitlines()]
+    by_name = {name: rpc for rpc in ROUTES if (name := named(rpc))}
+    assert len(by_name) == len(ROUTES)
+    for methods in listed:
+        names = methods.split(", ")
+        assert len(set(names)) == len(names)
+        assert set(names) <= set(by_name)
+
+
+def named(rpc: Rpc[Any, Any]) -> str:
+    """How pages for people name a method: without what the paths of threads have in common."""
+    assert rpc.route is not None
+    return f"`{rpc.route.path.removeprefix('/api/v1/').removeprefix('llm/gateway/')}`"
+
+
 def test_openapi_lists_exactly_the_public_methods() -> None:
     paths = {rpc.route.path for rpc in ROUTES if rpc.route is not None}
     assert set(DOCUMENT["paths"]) == paths

@@ -4,7 +4,9 @@ The same requests go through a real KrakenD where there is one (`fronts.py`).
 """
 
 import gzip
+import json
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 import pytest
@@ -81,7 +83,8 @@ BAD: dict[str, Bad] = {
     "both spellings": named('{"conversationKey": "wombat", "conversation_key": "b"}',
                             "conversationKey"),
     "NaN": malformed('{"generationConfig": {"temperature": NaN}}'),
-    "Infinity": malformed('{"generationConfig": {"temperature": -Infinity}}'),
+    "Infinity": malformed('{"generationConfig": {"temperature": Infinity}}'),
+    "-Infinity": malformed('{"generationConfig": {"temperature": -Infinity}}'),
     "number of 10,000 digits": malformed('{"settings": {"keepLast": %s}}' % ("7" * 10_000)),
     "NUL in text": named('{"name": "wombat\\u0000"}', "name"),
     "control character in a key": named('{"conversationKey": "wombat\\n"}', "conversationKey"),
@@ -118,7 +121,8 @@ async def test_bad_input_is_refused_in_the_envelope_and_never_echoed(
     answer = await send(front, bad.path, bad.body, bad.headers, bad.method)
     error = answer.json()["error"]
     assert (error["code"], error["details"]["reason"]) == (bad.reason.code, bad.reason.word)
-    assert MARK not in answer.text.replace('"wombats"', "").replace('"wombat"', "")
+    assert MARK not in without_paths(error)
+    assert MARK not in str(answer.headers)
     assert "granian" not in str(answer.headers)
     if bad.by_front and not front.is_edge:
         assert answer.status_code == bad.reason.code.http_status
@@ -140,6 +144,13 @@ async def test_an_empty_body_lacks_what_is_required(front: Front) -> None:
     answer = await send(front, SEND, b"", {})
     violations = answer.json()["error"]["details"]["fieldViolations"]
     assert {violation["field"] for violation in violations} == {"conversationKey", "userMessage"}
+
+
+def without_paths(error: dict[str, Any]) -> str:
+    """An error as text, but for the paths of its fields, which name what was sent."""
+    details = error["details"]
+    told = [violation | {"field": ""} for violation in details.get("fieldViolations", [])]
+    return json.dumps(error | {"details": details | {"fieldViolations": told}})
 
 
 async def send(

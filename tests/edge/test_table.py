@@ -1,20 +1,26 @@
-"""Every route with every wrong credential answers exactly the documented refusal, for free."""
+"""Every route answers every wrong credential, body and method with exactly the documented refusal,
+and that costs Restate nothing."""
 
+import gzip
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from app.edge_server import public_routes
+from chassis.message import REQUEST_INVALID, REQUEST_MALFORMED
 from chassis.rpc import Mode, Route, Rpc
 from devstack.issuer import Issuer, serving
 from edge import reasons
 from errors import Reason
 from tests.support import probe
 from tests.support.edges import EdgeUnderTest, error_of, running_edge
+from tests.support.envelopes import envelope_faults
 from tests.support.ingress import FakeIngress, fake_ingress
 
 pytestmark = pytest.mark.anyio
+
+FORM = "application/x-www-form-urlencoded"
 
 ROUTES: dict[str, Rpc[Any, Any]] = {
     rpc.target: rpc for rpc in [*public_routes(), *probe.registry().routes()]
@@ -95,6 +101,42 @@ async def test_wrong_credentials_get_the_documented_refusal_and_cost_restate_not
         for path in (route.path, f"/{target}"):
             error = error_of(await edge.anonymous(path, headers=headers))
             assert (error.code, error.reason) == (reason.code, reason.word), case
+    assert ingress.seen == []
+
+
+WRONG_BODIES: dict[str, tuple[bytes, dict[str, str], Reason]] = {
+    "malformed JSON": (b'{"a": wombat}', {}, REQUEST_MALFORMED),
+    "nesting of 1,000": (b'{"a":%s}' % (b"[" * 1000 + b"]" * 1000), {}, REQUEST_MALFORMED),
+    "invalid UTF-8": (b'{"a": "wombat\xff"}', {}, REQUEST_MALFORMED),
+    "lone surrogate": (rb'{"a": "\ud800"}', {}, REQUEST_MALFORMED),
+    "NaN": (b'{"a": NaN}', {}, REQUEST_MALFORMED),
+    "number of 10,000 digits": (b'{"a": %s}' % (b"7" * 10_000), {}, REQUEST_MALFORMED),
+    "byte order mark": (b'\xef\xbb\xbf{"a": "wombat"}', {}, REQUEST_MALFORMED),
+    "unknown field": (b'{"a": "wombat"}', {}, REQUEST_INVALID),
+    "duplicate key": (b'{"a": "wombat", "a": "wombat"}', {}, REQUEST_INVALID),
+    "null body": (b"null", {}, REQUEST_INVALID),
+    "array body": (b'["wombat"]', {}, REQUEST_INVALID),
+    "form body": (b"a=wombat", {"content-type": FORM}, reasons.MEDIA_TYPE),
+    "gzip body": (gzip.compress(b"{}"), {"content-encoding": "gzip"}, reasons.MEDIA_TYPE),
+    "2 MiB": (b" " * 2 * 1024 * 1024, {}, reasons.BODY_TOO_LARGE),
+}
+
+
+@pytest.mark.parametrize("target", [rpc.target for rpc in public_routes()])
+async def test_a_wrong_body_gets_the_same_refusal_on_every_route_and_costs_restate_nothing(
+    edge: EdgeUnderTest, issuer: Issuer, ingress: FakeIngress, target: str
+) -> None:
+    route = _route(ROUTES[target])
+    owner = {"authorization": f"Bearer {issuer.token(tenant_id='acme', role='owner')}"}
+    key = {"x-api-key": edge.alice.key}
+    credential = owner if Mode.FIREBASE in route.modes else key
+    for case, (body, headers, reason) in WRONG_BODIES.items():
+        sent = {"content-type": "application/json", **credential, **headers}
+        answer = await edge.http.post(route.path, content=body, headers=sent)
+        error = error_of(answer)
+        assert (error.code, error.reason) == (reason.code, reason.word), case
+        assert envelope_faults(answer.status_code, answer.headers, answer.content) == [], case
+        assert "wombat" not in answer.text, case
     assert ingress.seen == []
 
 

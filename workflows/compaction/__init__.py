@@ -15,6 +15,8 @@ Calls: ConversationActor ReadCompacted and FinishCompaction (awaited); Completio
 Retries: LONG_RUNNING: what fails here is a bug or a crash; it is paused for an operator, and the
 thread lets another compaction begin after the deadline.
 
-Failure: that of the model, unchanged; the thread is as it was. Who waits for a compaction that
-was lost gets DEADLINE_EXCEEDED / compaction.lost.
+Failure: that of the model, unchanged, or compaction.empty where it gave no summary; the thread is
+as it was. A summary that comes after another compaction has begun is not recorded, and answered
+compaction.superseded. Who waits for a compaction that was lost gets DEADLINE_EXCEEDED /
+compaction.lost.
 """

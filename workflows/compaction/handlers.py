@@ -12,6 +12,7 @@ from actors.conversation.contract.compaction import (
     CompactionPlan,
     FinishCompactionRequest,
     ReadCompactedRequest,
+    ReadCompactedResponse,
 )
 from actors.conversation.contract.entry import Usage
 from chassis.calls import call
@@ -117,20 +118,7 @@ class Writer:
         answer = CompleteResponse()
         while not done or lines:
             while not done and transcript.takes(lines, room, model) == len(lines):
-                page = await call(
-                    self._ctx,
-                    conversation.read_compacted,
-                    ReadCompactedRequest(
-                        piece=plan.piece,
-                        after_turn=plan.after_turn,
-                        after_sequence=plan.after_sequence,
-                        upto_turn=plan.upto_turn,
-                        upto_sequence=plan.upto_sequence,
-                        after=after,
-                        longest_message=plan.longest_message,
-                    ),
-                    key=self._conversation,
-                )
+                page = await self._read(after)
                 for message in page.messages:
                     line = transcript.written(message, room, model)
                     removed += text_tokens(line, plan.context_model)
@@ -175,6 +163,20 @@ class Writer:
             at=await now(self._ctx),
             error=_inner(error),
         )
+
+    async def _read(self, after: int) -> ReadCompactedResponse:
+        """The next messages to summarise."""
+        plan = self._plan
+        request = ReadCompactedRequest(
+            piece=plan.piece,
+            after_turn=plan.after_turn,
+            after_sequence=plan.after_sequence,
+            upto_turn=plan.upto_turn,
+            upto_sequence=plan.upto_sequence,
+            after=after,
+            longest_message=plan.longest_message,
+        )
+        return await call(self._ctx, conversation.read_compacted, request, key=self._conversation)
 
     async def _ask(self, summary: str, piece: list[str], longest: int) -> CompleteResponse:
         plan = self._plan

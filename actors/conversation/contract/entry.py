@@ -93,7 +93,7 @@ class ChatMessage(Message):
     tool_call: ToolCall | None = None
 
 
-# Event types are words on the wire, as the architecture (§7) lists them.
+# Event types are words on the wire.
 MESSAGE_CREATED = "message.created"
 MESSAGE_COMPLETED = "message.completed"
 MESSAGE_ROLLED_BACK = "message.rolled_back"
