@@ -12,7 +12,7 @@ from devstack.issuer import AUDIENCE, Issuer
 from devstack.keys import MEMBER_SCOPES, SecretKey
 from edge.app import Edge
 from edge.settings import EdgeSettings, SecretKeySetting
-from errors import RpcError
+from errors import Reason, RpcError
 from errors.wire import from_envelope
 from tests.support import probe
 from tests.support.ingress import FakeIngress
@@ -129,3 +129,19 @@ def _pairs(
 
 def _bytes(value: str | bytes) -> bytes:
     return value if isinstance(value, bytes) else value.encode()
+
+
+async def assert_refused(
+    edge: EdgeUnderTest,
+    ingress: FakeIngress,
+    headers: Any,
+    reason: Reason,
+    path: str = "/api/v1/probe/echo",
+) -> None:
+    """Assert that a call is refused for this reason, before Restate hears of it."""
+    answer = await edge.anonymous(path, headers=headers)
+    error = error_of(answer)
+    assert (error.code, error.reason) == (reason.code, reason.word)
+    assert outcome_of(answer) == "NOT_STARTED"
+    assert ("www-authenticate" in answer.headers) == (answer.status_code == 401)
+    assert ingress.seen == []
