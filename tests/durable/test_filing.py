@@ -40,7 +40,8 @@ async def test_a_copy_goes_its_own_way(model: OpenRouterControl, alice: User) ->
     copy = Conversation(alice, forked["conversationKey"])
     assert forked["name"] == "mine"
     assert [text for _, text in await copy.said()] == ["one", "You said: one", "two"]
-    assert (await listed(alice))[0] == copy.key
+    # What was said in the thread just before may still move it to the front.
+    assert copy.key in (await listed(alice))[:2]
     await copy.ask("three")
     (call,) = await calls_about(model, "three")
     assert [m["content"] for m in call.messages] == [

@@ -80,7 +80,10 @@ async def open_page(binary: str, url: str) -> AsyncGenerator[Page]:
         process.start()
         told = folder / "profile" / "DevToolsActivePort"
         try:
-            await anyio.to_thread.run_sync(process.wait_ready, told.exists, START_SECONDS)
+            # The file is there a moment before its content is.
+            await anyio.to_thread.run_sync(
+                process.wait_ready, lambda: told.exists() and bool(told.read_text()), START_SECONDS
+            )
             port = (await anyio.Path(told).read_text()).splitlines()[0]
             async with aiohttp.ClientSession() as http:
                 async with http.put(f"http://127.0.0.1:{port}/json/new?about:blank") as answer:
