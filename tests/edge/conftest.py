@@ -1,10 +1,13 @@
-"""The probe behind real processes, one for all tests of the edge that do not kill any."""
+"""An edge in the test's own process, and the probe behind real ones, one for all that kill none."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from devstack.issuer import Issuer, serving
+from tests.support.edges import EdgeUnderTest, running_edge
 from tests.support.fronts import Front, krakend_binary, running_krakend
+from tests.support.ingress import FakeIngress, fake_ingress
 from tests.support.probe_stack import ProbeStack, probe_stack
 from tests.support.stack import RunningStack, running_stack
 
@@ -39,3 +42,24 @@ def krakend_front() -> Iterator[Front]:
 def front(request: pytest.FixtureRequest) -> Front:
     """The platform from outside: once at the edge, and once through the real KrakenD."""
     return request.getfixturevalue(f"{request.param}_front")
+
+
+@pytest.fixture(scope="module")
+async def issuer(anyio_backend: str) -> AsyncIterator[Issuer]:
+    """A real issuer, one for a file."""
+    async with serving(Issuer()) as issuer:
+        yield issuer
+
+
+@pytest.fixture
+async def ingress() -> AsyncIterator[FakeIngress]:
+    """Restate's ingress as the edge sees it; it remembers what it is sent."""
+    async with fake_ingress() as ingress:
+        yield ingress
+
+
+@pytest.fixture
+async def edge(issuer: Issuer, ingress: FakeIngress) -> AsyncIterator[EdgeUnderTest]:
+    """An edge in the test's own process, between the two."""
+    async with running_edge(ingress, issuer) as edge:
+        yield edge

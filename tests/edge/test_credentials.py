@@ -5,7 +5,7 @@ import asyncio
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import jwt
@@ -19,31 +19,13 @@ from devstack.issuer import Issuer, serving
 from edge import reasons
 from errors import Reason
 from tests.support.edges import EdgeUnderTest, assert_refused, error_of, running_edge
-from tests.support.ingress import FakeIngress, fake_ingress
+from tests.support.ingress import FakeIngress
 
 pytestmark = pytest.mark.anyio
 
 ECHO = "/api/v1/probe/echo"
 NEWCOMER = "/api/v1/probe/newcomer"
 TENANT: dict[str, Any] = {"tenant_id": "acme", "role": "admin"}
-
-
-@pytest.fixture(scope="module")
-async def issuer(anyio_backend: str) -> AsyncIterator[Issuer]:
-    async with serving(Issuer()) as issuer:
-        yield issuer
-
-
-@pytest.fixture
-async def ingress() -> AsyncIterator[FakeIngress]:
-    async with fake_ingress() as ingress:
-        yield ingress
-
-
-@pytest.fixture
-async def edge(issuer: Issuer, ingress: FakeIngress) -> AsyncIterator[EdgeUnderTest]:
-    async with running_edge(ingress, issuer) as edge:
-        yield edge
 
 
 MALFORMED: dict[str, tuple[list[tuple[str, str | bytes]], Reason]] = {

@@ -16,7 +16,7 @@ from app.generate.examples import EXAMPLES
 from chassis import key_text
 from chassis.bus import BusClient
 from chassis.rpc import Mode, Route, Rpc
-from devstack.issuer import Issuer, serving
+from devstack.issuer import Issuer
 from devstack.keys import AUDIENCE
 from edge import reasons
 from errors import Reason
@@ -31,12 +31,6 @@ ROUTES = public_routes()
 EVERY_SCOPE = {rpc.route.scope for rpc in ROUTES if rpc.route} | {"users:impersonate"}
 ADMINISTRATION = {"keys:read", "keys:write", "orgs:write", "audit:read"}
 every_method = pytest.mark.parametrize("rpc", ROUTES, ids=lambda rpc: rpc.target)
-
-
-@pytest.fixture(scope="module")
-async def issuer(anyio_backend: str) -> AsyncIterator[Issuer]:
-    async with serving(Issuer()) as issuer:
-        yield issuer
 
 
 @pytest.fixture(scope="module")

@@ -10,17 +10,11 @@ import pytest
 from edge import reasons
 from errors import Code
 from tests.support.edges import EdgeUnderTest, error_of, outcome_of, running_edge
-from tests.support.ingress import FakeIngress, Seen, fake_ingress, response
+from tests.support.ingress import FakeIngress, Seen, response
 
 pytestmark = pytest.mark.anyio
 
 ECHO, ADD, HURRY = "/api/v1/probe/echo", "/api/v1/probe/add", "/api/v1/probe/hurry"
-
-
-@pytest.fixture
-async def ingress() -> AsyncIterator[FakeIngress]:
-    async with fake_ingress() as ingress:
-        yield ingress
 
 
 @pytest.fixture

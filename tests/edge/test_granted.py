@@ -1,39 +1,20 @@
 """What a key grants, and acting for a user: within the key's tenant, told with both names."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from chassis.identity import Caller, key_segments
-from devstack.issuer import Issuer, serving
+from devstack.issuer import Issuer
 from edge import reasons
-from tests.support.edges import EdgeUnderTest, assert_refused, running_edge
-from tests.support.ingress import FakeIngress, fake_ingress
+from tests.support.edges import EdgeUnderTest, assert_refused
+from tests.support.ingress import FakeIngress
 
 pytestmark = pytest.mark.anyio
 
 ECHO = "/api/v1/probe/echo"
 NEWCOMER = "/api/v1/probe/newcomer"
 TENANT: dict[str, Any] = {"tenant_id": "acme", "role": "admin"}
-
-
-@pytest.fixture(scope="module")
-async def issuer(anyio_backend: str) -> AsyncIterator[Issuer]:
-    async with serving(Issuer()) as issuer:
-        yield issuer
-
-
-@pytest.fixture
-async def ingress() -> AsyncIterator[FakeIngress]:
-    async with fake_ingress() as ingress:
-        yield ingress
-
-
-@pytest.fixture
-async def edge(issuer: Issuer, ingress: FakeIngress) -> AsyncIterator[EdgeUnderTest]:
-    async with running_edge(ingress, issuer) as edge:
-        yield edge
 
 
 async def test_a_key_never_reaches_restate(edge: EdgeUnderTest, ingress: FakeIngress) -> None:

@@ -13,7 +13,7 @@ from devstack.issuer import Fault, Issuer, serving
 from edge import reasons
 from edge.credentials import jwks
 from tests.support.edges import EdgeUnderTest, error_of, running_edge
-from tests.support.ingress import FakeIngress, fake_ingress
+from tests.support.ingress import FakeIngress
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.anyio
@@ -26,18 +26,6 @@ TENANT: dict[str, Any] = {"tenant_id": "acme", "role": "member"}
 async def issuer() -> AsyncIterator[Issuer]:
     async with serving(Issuer()) as issuer:
         yield issuer
-
-
-@pytest.fixture
-async def ingress() -> AsyncIterator[FakeIngress]:
-    async with fake_ingress() as ingress:
-        yield ingress
-
-
-@pytest.fixture
-async def edge(issuer: Issuer, ingress: FakeIngress) -> AsyncIterator[EdgeUnderTest]:
-    async with running_edge(ingress, issuer) as edge:
-        yield edge
 
 
 @pytest.mark.parametrize("fault", [Fault.DOWN, Fault.HUGE, Fault.REDIRECT, Fault.GARBAGE])

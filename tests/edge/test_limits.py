@@ -8,18 +8,12 @@ import pytest
 from edge import reasons
 from errors import Code
 from tests.support.edges import EdgeUnderTest, error_of, running_edge
-from tests.support.ingress import FakeIngress, fake_ingress
+from tests.support.ingress import FakeIngress
 
 pytestmark = pytest.mark.anyio
 
 ECHO, SMALL, STRICT = "/api/v1/probe/echo", "/api/v1/probe/small", "/api/v1/probe/strict"
 JSON = "application/json"
-
-
-@pytest.fixture
-async def ingress() -> AsyncIterator[FakeIngress]:
-    async with fake_ingress() as ingress:
-        yield ingress
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import secrets
 import time
 import uuid
 from collections import Counter
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,7 +20,7 @@ from edge import reasons
 from edge.metrics import REGISTRY
 from edge.settings import SecretKeySetting
 from tests.support.edges import EdgeUnderTest, error_of, running_edge
-from tests.support.ingress import FakeIngress, fake_ingress
+from tests.support.ingress import FakeIngress
 from tests.support.valkey import RunningValkey, running_valkey
 
 pytestmark = pytest.mark.anyio
@@ -32,12 +32,6 @@ ECHO = "/api/v1/probe/echo"
 def valkey() -> Iterator[RunningValkey]:
     with running_valkey() as server:
         yield server
-
-
-@pytest.fixture
-async def ingress() -> AsyncIterator[FakeIngress]:
-    async with fake_ingress() as ingress:
-        yield ingress
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ import pytest
 from app.edge_server import public_routes
 from chassis.message import REQUEST_INVALID, REQUEST_MALFORMED
 from chassis.rpc import Mode, Route, Rpc
-from devstack.issuer import Issuer, serving
+from devstack.issuer import Issuer
 from edge import reasons
 from errors import Reason
 from tests.support import probe
@@ -31,12 +31,6 @@ ROUTES: dict[str, Rpc[Any, Any]] = {
 async def ingress(anyio_backend: str) -> AsyncIterator[FakeIngress]:
     async with fake_ingress() as ingress:
         yield ingress
-
-
-@pytest.fixture(scope="module")
-async def issuer(anyio_backend: str) -> AsyncIterator[Issuer]:
-    async with serving(Issuer()) as issuer:
-        yield issuer
 
 
 async def _never(_: Any) -> Any:

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from actors.firebase_bridge.contract import ReadResponse
-from devstack.issuer import Issuer, serving
+from devstack.issuer import Issuer
 from edge import reasons
 from edge.credentials import verdicts
 from errors import Reason
 from tests.support.edges import EdgeUnderTest, error_of, running_edge
-from tests.support.ingress import FakeIngress, fake_ingress
+from tests.support.ingress import FakeIngress
 
 pytestmark = pytest.mark.anyio
 
@@ -24,18 +24,6 @@ NEWCOMER = "/api/v1/probe/newcomer"
 USER = "user-1"
 MEMBER: dict[str, Any] = {"tenant_id": "acme", "role": "member"}
 RECORD = ReadResponse(managed=True, tenant_id="acme", role="member")
-
-
-@pytest.fixture(scope="module")
-async def issuer(anyio_backend: str) -> AsyncIterator[Issuer]:
-    async with serving(Issuer()) as issuer:
-        yield issuer
-
-
-@pytest.fixture
-async def ingress() -> AsyncIterator[FakeIngress]:
-    async with fake_ingress() as ingress:
-        yield ingress
 
 
 @pytest.fixture
