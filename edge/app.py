@@ -23,7 +23,7 @@ from edge.credentials.verified import Verified
 from edge.forward import Forwarder, HandlerCalls
 from edge.impersonations import Impersonations
 from edge.ingress import Ingress
-from edge.limits import ClientGoneError, Receive
+from edge.limits import BodyBrokenError, ClientGoneError, Receive
 from edge.liveness import Liveness
 from edge.local import EdgeHandler, EventStream, VerifiedRequest
 from edge.metrics import IN_FLIGHT
@@ -162,12 +162,10 @@ class Edge:
                 await self._stream(exchange, answer, receive, send)
             else:
                 await self._send(exchange, answer, send)
-        except ClientGoneError:
-            # The server says the same of a body that is broken off and of one that is broken; in
-            # the second case somebody is there to be told.
-            await self._send(
-                exchange, error_response(reasons.BODY_BROKEN.error(), request.request_id), send
-            )
+        except ClientGoneError as gone:
+            if isinstance(gone, BodyBrokenError):
+                told = error_response(reasons.BODY_BROKEN.error(), request.request_id)
+                await self._send(exchange, told, send)
             exchange.code = "CLIENT_GONE"
         finally:
             self._leave()

@@ -21,7 +21,12 @@ _DROPPING_SECONDS = 2
 
 
 class ClientGoneError(Exception):
-    """The client closed its connection before its request was whole."""
+    """The client closed its connection before it had its answer."""
+
+
+class BodyBrokenError(ClientGoneError):
+    """The body ended before it was whole. The server says the same of one that was broken off and
+    of one that is broken; in the second case somebody is there to be told."""
 
 
 def check_head(request: Request, entry: Entry) -> None:
@@ -70,7 +75,7 @@ async def read_body(receive: Receive, entry: Entry, seconds: float) -> bytes:
     """The whole body, `{}` for an empty one.
 
     Raises PAYLOAD_TOO_LARGE, DEADLINE_EXCEEDED for a client that takes longer than `seconds`,
-    and ClientGoneError.
+    and BodyBrokenError.
     """
     first = await _first(receive, seconds)
     if not first.get("more_body"):
@@ -92,7 +97,7 @@ async def _first(receive: Receive, seconds: float) -> dict[str, Any]:
     except TimeoutError:
         raise reasons.BODY_TOO_SLOW.error() from None
     if message["type"] == "http.disconnect":
-        raise ClientGoneError
+        raise BodyBrokenError
     return message
 
 
@@ -101,7 +106,7 @@ async def _rest(receive: Receive, start: bytes, limit: int) -> bytes:
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ClientGoneError
+            raise BodyBrokenError
         body += message.get("body", b"")
         if len(body) > limit:
             raise reasons.BODY_TOO_LARGE.error()
