@@ -289,10 +289,12 @@ class _Link:
             for task in done:
                 task.result()
         finally:
-            self._is_up, self.listeners = False, 0
+            self._is_up = False
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            # Not before: until a task has ended it may hear, and count who listens.
+            self.listeners = 0
             self._said.clear()
             self._said_bytes = 0
             self._nothing_waits.set()

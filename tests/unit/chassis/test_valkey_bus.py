@@ -29,6 +29,8 @@ def valkey() -> Iterator[RunningValkey]:
 
 @pytest.fixture
 async def server(valkey: RunningValkey) -> AsyncIterator[ValkeyBusServer]:
+    if not valkey.process.running:  # a test that kills it has failed
+        await anyio.to_thread.run_sync(valkey.start)
     server = ValkeyBusServer(valkey.url)
     await server.start()
     yield server
