@@ -21,6 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rate=given.rate,
         threads=given.threads,
         long_threads=given.long_threads,
+        tools=given.tools,
         generated=given.generated,
     )
     kept = asyncio.run(soak(options))
@@ -34,6 +35,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=float, default=6, help="turns a second (default 6)")
     parser.add_argument("--threads", type=int, default=40, help="short ones at a time (default 40)")
     parser.add_argument("--long-threads", type=int, default=4, help="(default 4)")
+    parser.add_argument(
+        "--tools",
+        type=float,
+        default=0.3,
+        help="part of the short threads with tools (default 0.3)",
+    )
     parser.add_argument(
         "--generated", type=int, default=20_000, help="generated calls after it (default 20,000)"
     )

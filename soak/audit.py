@@ -10,6 +10,7 @@ from errors import RpcError
 from soak.checks import Stored, broken
 from soak.client import AwayError, Client
 from soak.history import History, Json, Mark, Story
+from soak.notebook import Notebook
 from soak.writers import Load
 
 STUCK_SECONDS = 240.0
@@ -21,13 +22,15 @@ _BEFORE_SECONDS, _AFTER_SECONDS = 5.0, 2.0
 class Audit:
     """Reads what is stored and writes down what is wrong with it, each thing once."""
 
-    def __init__(self, history: History, load: Load) -> None:
+    def __init__(self, history: History, load: Load, notebook: Notebook) -> None:
         self._history = history
         self._load = load
+        self._notebook = notebook
         self._known: set[tuple[str, str]] = set()
         self._audited: set[str] = set()
         self.failures: Counter[str] = Counter()
         self.events: Counter[str] = Counter()
+        self.calls: Counter[str] = Counter()
 
     async def go_on(self) -> None:
         """Audit every thread once it is over, and look for runs that do not end."""
@@ -43,6 +46,7 @@ class Audit:
         """Audit all threads, those of the beginning once more, and count what is in them."""
         self.failures.clear()
         self.events.clear()
+        self.calls.clear()
         places = asyncio.Semaphore(4)
 
         async def one(story: Story) -> None:
@@ -70,11 +74,15 @@ class Audit:
         client = self._load.client_of(story)
         try:
             stored = await stored_thread(client, story.key)
+            stored.lines.update(self._notebook.lines())
         except (RpcError, AwayError) as error:
             self._find("clients are answered", f"{story.key} could not be read: {error!r}")
             return
         for event in stored.events:
             self.events[event["type"]] += 1
+        for event in stored.of("tool.completed"):
+            call = event["toolCall"]
+            self.calls[f"{call.get('toolName', 'a tool without a name')}: {call['status']}"] += 1
         for event in stored.of("run.failed"):
             self.failures[event["error"]["details"]["reason"]] += 1
         for promise, sentence in broken(story, stored):

@@ -6,20 +6,25 @@ know no platform, so that tests can hand them threads with a lost, a doubled or 
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from soak.history import ENDS, Json, Said, Story, digest
+from soak.notebook import DANGEROUS
 
 STATUS_OF = {"run.completed": "COMPLETED", "run.failed": "FAILED", "run.cancelled": "CANCELLED"}
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A thread as the platform shows it: all events, all messages (oldest first), all runs."""
+    """A thread as the platform shows it: all events, all messages (oldest first), all runs.
+
+    lines: what was really written into the notebook, each with how often.
+    """
 
     events: list[Json]
     messages: list[Json]
     runs: list[Json]
+    lines: Counter[str] = field(default_factory=Counter[str])
 
     def of(self, kind: str) -> list[Json]:
         """The events of one type, in order."""
@@ -71,7 +76,8 @@ def no_message_is_reordered(story: Story, stored: Stored) -> Iterator[str]:
 def every_message_has_one_answer(story: Story, stored: Stored) -> Iterator[str]:
     """Each accepted message's run ended once: with the whole answer, or as failed with an error, or
     as cancelled where a client asked for it."""
-    answers, ends = _by_run(stored.of("message.completed")), _by_run(stored.ends())
+    spoken = [e for e in stored.of("message.completed") if not e["message"].get("toolCalls")]
+    answers, ends = _by_run(spoken), _by_run(stored.ends())
     for said in story.accepted:
         got, ended = answers.get(said.run_id, []), ends.get(said.run_id, [])
         if len(ended) != 1:
@@ -140,7 +146,35 @@ def lists_say_what_the_log_says(story: Story, stored: Stored) -> Iterator[str]:
         yield "the list of runs is not what the log tells"
 
 
-_BRING_MESSAGES = ("message.created", "message.completed")
+def no_tool_is_called_twice(story: Story, stored: Stored) -> Iterator[str]:
+    """A line was written once where the log says that it was, once or never where the log does not
+    know, and never otherwise."""
+    calls = [event["toolCall"] for event in stored.of("tool.completed")]
+    ended = {
+        call["arguments"]["text"]: call["status"]
+        for call in calls
+        if call.get("toolName") == DANGEROUS
+    }
+    for line in story.said:
+        times, status = stored.lines[line], ended.get(line, "never made")
+        if times not in _WRITTEN.get(status, {0}):
+            yield f"the tool wrote {line} {times} times, and its call is {status}"
+
+
+def every_call_of_a_tool_ends_once(story: Story, stored: Stored) -> Iterator[str]:
+    """What the model asked for was made, refused or given up, each once."""
+    asked, ended = (
+        Counter((event["runId"], event["toolCall"]["callId"]) for event in stored.of(kind))
+        for kind in ("tool.requested", "tool.completed")
+    )
+    for call in asked | ended:
+        if (asked[call], ended[call]) != (1, 1):
+            told = f"was asked for {asked[call]} times and ended {ended[call]} times"
+            yield f"{call[1]} of run {call[0]} {told}"
+
+
+_WRITTEN = {"SUCCEEDED": {1}, "UNKNOWN": {0, 1}}
+_BRING_MESSAGES = ("message.created", "message.completed", "tool.completed")
 
 PROMISES: dict[str, Callable[[Story, Stored], Iterator[str]]] = {
     "no message is lost": no_message_is_lost,
@@ -151,6 +185,8 @@ PROMISES: dict[str, Callable[[Story, Stored], Iterator[str]]] = {
     "sequences have no gap": sequences_have_no_gap,
     "readers saw every event once": readers_saw_every_event_once,
     "lists say what the log says": lists_say_what_the_log_says,
+    "no tool is called twice": no_tool_is_called_twice,
+    "every call of a tool ends once": every_call_of_a_tool_ends_once,
 }
 
 

@@ -3,6 +3,7 @@
 Everything here is written by one event loop. Times are seconds since the beginning.
 """
 
+import asyncio
 import hashlib
 import json
 import math
@@ -60,6 +61,8 @@ class Story:
     ended: the runs whose end somebody has seen.
     reading: how many readers are not at the end yet.
     closed: nothing will be said any more.
+    tools: whether its model may call tools.
+    asked: approvals that nobody has decided yet.
     """
 
     key: str
@@ -71,6 +74,9 @@ class Story:
     ended: set[str] = field(default_factory=set[str])
     reading: int = 0
     closed: bool = False
+    tools: bool = False
+    asked: asyncio.Queue[str] = field(default_factory=asyncio.Queue[str])
+    _known: set[str] = field(default_factory=set[str])
 
     @property
     def over(self) -> bool:
@@ -88,6 +94,12 @@ class Story:
         said.accepted_at = at
         if said.run_id not in self.ended:
             self.open[said.run_id] = said
+
+    def ask(self, approval_id: str) -> None:
+        """A reader saw that a call waits for approval; each is decided once."""
+        if approval_id not in self._known:
+            self._known.add(approval_id)
+            self.asked.put_nowait(approval_id)
 
     def end(self, run_id: str, at: float) -> Said | None:
         """A reader saw the end of a run; what it answered, when nobody had seen it before."""

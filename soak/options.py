@@ -13,6 +13,7 @@ class Options:
     rate: turns a second that writers aim at.
     threads: short threads at any time; each is replaced when it has had its messages.
     long_threads: threads that live from the beginning to the end, with several writers each.
+    tools: the part of the short threads whose model calls tools; half of these ask for approval.
     generated: how many generated calls; 0 leaves the phase out.
     """
 
@@ -21,6 +22,7 @@ class Options:
     rate: float = 6
     threads: int = 40
     long_threads: int = 4
+    tools: float = 0.3
     generated: int = 20_000
 
     @property

@@ -95,6 +95,8 @@ class Reader:
         seen.digests.append(digest(event))
         if event["type"] == "message.completed":
             self._compare(event)
+        elif event["type"] == "tool.approval_required":
+            self._story.ask(event["approval"]["approvalId"])
         elif event["type"] in ENDS:
             for key in [key for key in self._texts if key[0] == event["runId"]]:
                 del self._texts[key]

@@ -9,13 +9,14 @@ from contextlib import asynccontextmanager, contextmanager
 
 import aiohttp
 
-from devstack.keys import SecretKey
+from devstack.keys import MEMBER_SCOPES, SecretKey
 from devstack.stack import EDGE, HANDLERS, Stack, StackOptions
 from soak.audit import Audit
 from soak.client import Client
 from soak.curves import Curves
 from soak.generated import generated_calls
 from soak.history import History
+from soak.notebook import serving_notebook
 from soak.options import Options
 from soak.report import write
 from soak.tables import Outcome
@@ -23,6 +24,7 @@ from soak.trouble import Trouble
 from soak.writers import Load
 
 USERS = (("acme", "alice"), ("acme", "bob"), ("globex", "carol"))
+SCOPES = (*MEMBER_SCOPES, "mcp:manage")
 # As deployed, but for what would make an outage of the model last longer than the soak cares for.
 SETTINGS = {
     "EDGE_REQUESTS_PER_MINUTE": "1000000",
@@ -66,9 +68,11 @@ async def soak(options: Options) -> bool:
 async def _loaded(options: Options, stack: Stack, history: History) -> Outcome:
     curves = Curves(history, stack, min(5.0, options.seconds / 60))
     trouble = Trouble(options, history, stack)
-    async with _clients(stack, history) as clients:
+    async with _clients(stack, history) as clients, serving_notebook() as notebook:
+        for client in clients:
+            await notebook.register(client)
         load = Load(options, history, clients)
-        audit = Audit(history, load)
+        audit = Audit(history, load, notebook)
         watching = [
             asyncio.create_task(work)
             for work in (
@@ -136,7 +140,7 @@ async def _tell(history: History) -> None:
 def _stack(options: Options) -> Stack:
     data = options.folder / "data"
     shutil.rmtree(data, ignore_errors=True)
-    keys = tuple(SecretKey(tenant_id=tenant, user_id=user) for tenant, user in USERS)
+    keys = tuple(SecretKey(tenant_id=tenant, user_id=user, scopes=SCOPES) for tenant, user in USERS)
     return Stack(StackOptions(data_path=data, keys=keys, environment=SETTINGS))
 
 

@@ -56,6 +56,7 @@ def sections(options: Options, outcome: Outcome) -> dict[str, Table]:
         "Memory": _memory(outcome.curves),
         "What clients were told to try again": _counted(outcome.history.refusals, "answer"),
         "Runs that failed": _counted(outcome.audit.failures, "reason"),
+        "Calls of tools": _counted(outcome.audit.calls, "tool, and what became of it"),
         "Events": _counted(outcome.audit.events, "type"),
         "Errors in the logs": _counted(
             Counter(
@@ -84,6 +85,7 @@ def _summary(options: Options, outcome: Outcome) -> Table:
         ("accepted after", _times(history.accepts)),
         ("answered after", _times(history.turns)),
         ("cancels", f"{history.counts['cancels']:,}"),
+        ("approvals decided", f"{history.counts['approvals decided']:,}"),
         ("visits of readers", f"{history.counts['visits of readers']:,}"),
         ("events seen by readers", f"{sum(s.last for t in history.stories for s in t.seen):,}"),
         ("processes killed with -9", f"{did['kill']}"),

@@ -6,12 +6,14 @@ that would say more about this program than about the platform.
 """
 
 import asyncio
+import contextlib
 import itertools
 import random
 from collections.abc import Coroutine
 from typing import Any
 
 from errors import RpcError
+from soak import notebook
 from soak.client import AwayError, Client
 from soak.history import History, Json, Said, Story
 from soak.options import Options
@@ -19,6 +21,8 @@ from soak.readers import Reader
 
 MOST_OPEN = 20
 CANCELLED_PART = 0.03
+_TOOL_PART = 0.5
+_DENIED_PART = 0.2
 _LONG_PART = 0.3
 _WORDS = ("harbour", "lantern", "drift", "salt", "compass", "ember", "tide", "granite", "ledger")
 
@@ -97,7 +101,11 @@ class Load:
         counts["threads being created"] += 1
         try:
             client = self.client_of(story)
-            await client.patiently("create-thread", {"conversationKey": story.key})
+            story.tools = writers == 1 and random.random() < self._options.tools
+            thread: Json = {"conversationKey": story.key}
+            if story.tools:
+                thread["settings"] = notebook.settings(asks=random.random() < 0.5)
+            await client.patiently("create-thread", thread)
         finally:
             counts["threads being created"] -= 1
         self._history.stories.append(story)
@@ -107,7 +115,32 @@ class Load:
         self._read(story, "a stream", streams=True)
         if writers > 1 or random.random() < 0.3:
             self._read(story, "pulls", streams=False)
+        if story.tools:
+            self._spawn(self._decide(story))
         self._close_if_done(story)
+
+    async def _decide(self, story: Story) -> None:
+        """The thread's user, who is asked whether tools may be called."""
+        while not story.over:
+            with contextlib.suppress(TimeoutError):
+                approval_id = await asyncio.wait_for(story.asked.get(), 1)
+                await self._decide_one(story, approval_id)
+
+    async def _decide_one(self, story: Story, approval_id: str) -> None:
+        decision = "DENY" if random.random() < _DENIED_PART else "APPROVE"
+        request = {
+            "conversationKey": story.key,
+            "approvalId": approval_id,
+            "decision": decision,
+        }
+        try:
+            await self.client_of(story).patiently("resolve-tool-approval", request)
+        except RpcError as error:
+            # Its run has ended meanwhile, by a cancel or because the vendor failed.
+            if error.reason != "approval.cancelled":
+                raise
+            self._history.counts["approvals too late"] += 1
+        self._history.counts["approvals decided"] += 1
 
     def _read(self, story: Story, name: str, *, streams: bool) -> None:
         reader = Reader(self.client_of(story), self._history, story, name)
@@ -140,7 +173,10 @@ class Load:
     async def _say(self, story: Story, writer: int) -> None:
         history = self._history
         number = len(story.said)
-        said = Said(writer, f"{story.key}-{number}", _text(number), history.now())
+        client_message_id, text = f"{story.key}-{number}", _text(number)
+        if story.tools and random.random() < _TOOL_PART:
+            text += f"\n{notebook.wanted(client_message_id)}"
+        said = Said(writer, client_message_id, text, history.now())
         story.said[said.client_message_id] = said
         request: Json = {
             "conversationKey": story.key,

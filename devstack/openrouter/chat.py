@@ -2,15 +2,17 @@
 
 import asyncio
 import json
+import re
 import time
 from decimal import Decimal
 from typing import Any, cast
 
 from devstack.exchange import ClientGoneError, Exchange
-from devstack.openrouter.messages import Answer, Call, words
+from devstack.openrouter.messages import Answer, Call, ToolCall, words
 from devstack.openrouter.state import State
 
 _GENERATED_PIECE = 1000
+_WANTED_TOOL = re.compile(r"^call (\S+) (\{.*\})$", re.MULTILINE)
 _STALL = "stall"
 """The gate that nobody opens, but that a reset or the end of the server does."""
 
@@ -41,8 +43,10 @@ def _choose(state: State, call: Call) -> Answer:
     for model in call.models:
         call.tried.append(model)
         call.served_model = model
-        known = state.knows(model)
-        answer = state.next_answer(model, last_user_text(call)) if known else _unknown(model)
+        if state.knows(model):
+            answer = state.next_answer(model, last_user_text(call)) or _unscripted(call)
+        else:
+            answer = _unknown(model)
         if answer.status is None and not answer.error_in_200:
             break
     return answer
@@ -50,6 +54,16 @@ def _choose(state: State, call: Call) -> Answer:
 
 def _unknown(model: str) -> Answer:
     return Answer(status=400, error_message=f"{model} is not a valid model ID")
+
+
+def _unscripted(call: Call) -> Answer:
+    """The tools that the user has just asked for and the call offers, else an echo."""
+    if call.messages and call.messages[-1].get("role") != "user":
+        return Answer()
+    offered = {tool["function"]["name"] for tool in call.body.get("tools") or []}
+    wanted = _WANTED_TOOL.findall(last_user_text(call)) if offered else []
+    calls = [ToolCall(name=name, arguments=given) for name, given in wanted if name in offered]
+    return Answer(tool_calls=calls)
 
 
 def last_user_text(call: Call) -> str:

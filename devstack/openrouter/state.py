@@ -36,8 +36,8 @@ class State:
         """Append a rule; earlier ones that still have answers win."""
         self._rules.append(rule.model_copy(deep=True))
 
-    def next_answer(self, model: str, last_user_text: str) -> Answer:
-        """The scripted answer for a call, used up by this, or the default one."""
+    def next_answer(self, model: str, last_user_text: str) -> Answer | None:
+        """The scripted answer for a call, used up by this; None where nothing is scripted."""
         for rule in self._rules:
             if not rule.answers or (rule.model is not None and rule.model != model):
                 continue
@@ -46,7 +46,7 @@ class State:
             if rule.repeat_last and len(rule.answers) == 1:
                 return rule.answers[0]
             return rule.answers.pop(0)
-        return Answer()
+        return None
 
     def gate(self, name: str) -> asyncio.Event:
         """The gate of that name; one that was released stays open."""

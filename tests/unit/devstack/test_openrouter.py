@@ -61,6 +61,27 @@ async def test_without_a_script_the_answer_is_made_from_the_question(stand: Stan
     assert answer["usage"]["completion_tokens"] == 4
 
 
+async def test_the_user_may_ask_for_tools_that_are_offered(stand: Stand) -> None:
+    offered = [{"type": "function", "function": {"name": "box__add", "parameters": {}}}]
+    asked = 'Do this:\ncall box__add {"a": 1}\ncall box__none {}\ncall box__add {"a": 2}'
+    message = (await stand.ask(asked, tools=offered)).json()["choices"][0]["message"]
+    calls = [call["function"] for call in message["tool_calls"]]
+    assert message["content"] == ""
+    assert calls == [
+        {"name": "box__add", "arguments": '{"a": 1}'},
+        {"name": "box__add", "arguments": '{"a": 2}'},
+    ]
+    result = {"role": "tool", "tool_call_id": "call_0", "content": "3"}
+    said = [{"role": "user", "content": asked}, message, result]
+    again = await stand.ask(messages=said, tools=offered)
+    assert again.json()["choices"][0]["message"] == {
+        "role": "assistant",
+        "content": f"You said: {asked}",
+    }
+    echo = (await stand.ask(asked)).json()["choices"][0]["message"]
+    assert echo["content"] == f"You said: {asked}"
+
+
 async def test_a_call_without_a_key_is_refused_and_not_recorded(stand: Stand) -> None:
     del stand.http.headers["authorization"]
     assert (await stand.ask()).status_code == 401

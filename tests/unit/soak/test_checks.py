@@ -8,12 +8,15 @@ import pytest
 from soak.audit import failures_without_cause
 from soak.checks import PROMISES, Stored, answer_to, broken
 from soak.history import Json, Mark, Said, Seen, Story, digest
+from soak.notebook import DANGEROUS
 
 ONE_ANSWER = "every message has one answer"
+CALLED_ONCE, CALLS_END = "no tool is called twice", "every call of a tool ends once"
 
 
 class Thread:
-    """Five messages of two writers: three answered, then one cancelled, then one failed."""
+    """Five messages of two writers: three answered, the first with a tool, then one cancelled, then
+    one failed."""
 
     def __init__(self) -> None:
         self.story = Story("soak-1", owner=0, writers=2, closed=True)
@@ -25,6 +28,8 @@ class Thread:
             self._happen("message.created", said, message=_message(said, said.text))
         for said in self.story.accepted[:3]:
             self._happen("run.started", said)
+            if said is self.story.accepted[0]:
+                self._call_tool(said)
             self._answer(said, answer_to(said.text))
             self._end("run.completed", said)
         cancelled, failed = self.story.accepted[3:]
@@ -55,11 +60,28 @@ class Thread:
         """The promises that this thread breaks."""
         return {promise for promise, _ in broken(self.story, self.stored)}
 
+    def call(self) -> Json:
+        """What became of the call of the tool."""
+        return self.stored.events[self.place("tool.completed", "r0")]["toolCall"]
+
+    def _call_tool(self, said: Said) -> None:
+        call = {
+            "callId": "call_1",
+            "toolName": DANGEROUS,
+            "arguments": {"text": said.client_message_id},
+        }
+        asking = {"content": "", "toolCalls": [call]}
+        self._happen("message.completed", said, attempt=1, message=asking)
+        self._happen("tool.requested", said, toolCall=call)
+        self._happen("tool.completed", said, toolCall=call | {"status": "SUCCEEDED"})
+        self.stored.lines[said.client_message_id] += 1
+
     def _happen(self, kind: str, said: Said, **more: object) -> None:
         event: Json = {"sequence": len(self.stored.events) + 1, "type": kind, "runId": said.run_id}
         self.stored.events.append({**event, **more})
-        if kind in ("message.created", "message.completed"):
-            message_id = said.message_id if kind == "message.created" else f"a{said.run_id}"
+        if kind in ("message.created", "message.completed", "tool.completed"):
+            answer = f"a{len(self.stored.events)}"
+            message_id = said.message_id if kind == "message.created" else answer
             self.stored.events[-1]["messageId"] = message_id
             self.stored.messages.append({"messageId": message_id})
 
@@ -99,17 +121,17 @@ def changed(thread: Thread) -> None:
 
 
 def unanswered(thread: Thread) -> None:
-    del thread.stored.events[thread.place("message.completed", "r0")]
+    del thread.stored.events[thread.place("message.completed", "r1")]
 
 
 def answered_twice(thread: Thread) -> None:
-    place = thread.place("message.completed", "r0")
+    place = thread.place("message.completed", "r1")
     thread.stored.events.insert(place, copy.deepcopy(thread.stored.events[place]))
 
 
 def answered_with_another(thread: Thread) -> None:
-    place = thread.place("message.completed", "r0")
-    thread.stored.events[place]["message"]["content"] = answer_to("text 1")
+    place = thread.place("message.completed", "r1")
+    thread.stored.events[place]["message"]["content"] = answer_to("text 2")
 
 
 def never_ended(thread: Thread) -> None:
@@ -142,6 +164,31 @@ def spoke_after_its_end(thread: Thread) -> None:
     thread.stored.events.append({"sequence": 0, "type": "run.retrying", "runId": "r0"})
 
 
+def written_twice(thread: Thread) -> None:
+    thread.stored.lines["c0"] = 2
+
+
+def never_written(thread: Thread) -> None:
+    thread.stored.lines.clear()
+
+
+def written_although_denied(thread: Thread) -> None:
+    thread.call()["status"] = "DENIED"
+
+
+def written_unasked(thread: Thread) -> None:
+    thread.stored.lines["c1"] = 1
+
+
+def call_never_ended(thread: Thread) -> None:
+    del thread.stored.events[thread.place("tool.completed", "r0")]
+
+
+def call_ended_twice(thread: Thread) -> None:
+    place = thread.place("tool.completed", "r0")
+    thread.stored.events.insert(place, copy.deepcopy(thread.stored.events[place]))
+
+
 @pytest.mark.parametrize(
     ("harm", "promise"),
     [
@@ -160,6 +207,12 @@ def spoke_after_its_end(thread: Thread) -> None:
         (partial_of_another, ONE_ANSWER),
         (answered_out_of_turn, "answers come in order"),
         (spoke_after_its_end, "answers come in order"),
+        (written_twice, CALLED_ONCE),
+        (never_written, CALLED_ONCE),
+        (written_although_denied, CALLED_ONCE),
+        (written_unasked, CALLED_ONCE),
+        (call_never_ended, CALLS_END),
+        (call_ended_twice, CALLS_END),
     ],
 )
 def test_a_harmed_thread_is_found(harm: Callable[[Thread], None], promise: str) -> None:
@@ -171,6 +224,15 @@ def test_a_harmed_thread_is_found(harm: Callable[[Thread], None], promise: str) 
 
 def test_a_thread_that_is_right_breaks_no_promise() -> None:
     assert Thread().broken() == set()
+
+
+@pytest.mark.parametrize("times", [0, 1])
+def test_a_tool_whose_outcome_is_unknown_may_have_done_its_work(times: int) -> None:
+    thread = Thread()
+    thread.call()["status"] = "UNKNOWN"
+    thread.stored.lines["c0"] = times
+    thread.number_again()
+    assert thread.broken() == set()
 
 
 def test_a_gap_in_the_log_is_found() -> None:
@@ -217,7 +279,8 @@ def test_a_message_whose_answer_never_came_may_be_there_or_not() -> None:
 
 def test_every_promise_has_a_thread_that_breaks_it() -> None:
     found: set[str] = set()
-    for harm in (lost, doubled, reordered, answered_twice, spoke_after_its_end):
+    harms = (lost, doubled, reordered, answered_twice, spoke_after_its_end)
+    for harm in (*harms, written_twice, call_ended_twice):
         thread = Thread()
         harm(thread)
         found |= {promise for promise, _ in broken(thread.story, thread.stored)}

@@ -58,6 +58,16 @@ def promises(history: History) -> list[str]:
     return [finding.promise for finding in history.findings]
 
 
+async def test_an_approval_is_decided_once_however_many_readers_see_it() -> None:
+    asks = happened(2, "tool.approval_required", approval={"approvalId": "apr_1"})
+    answered, ended = happened(3, "message.completed", message={}), happened(4, "run.completed")
+    visit = [CREATED, asks, answered, ended]
+    history, story, _ = await read(visit)
+    await Reader(Platform(visit), history, story, "another").run(streams=True)
+    assert (story.asked.get_nowait(), story.asked.empty()) == ("apr_1", True)
+    assert promises(history) == []
+
+
 async def test_a_reader_goes_on_where_it_stopped_and_finds_nothing() -> None:
     history, story, platform = await read(
         [CREATED, delta(0, "one")], [delta(0, "one t"), ANSWERED], [ENDED]
