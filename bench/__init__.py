@@ -7,6 +7,7 @@ belong to the machine; the ratios are the part to trust and to compare.
 - `components.py`: the no-op gateway and the single durable step, beside the platform's own;
 - `model.py`: a model that answers at once, or over ten seconds;
 - `load.py`: closed-loop load, from wrk where Python would measure itself;
-- `measures.py`, `live.py`: one function for each row; `report.py`: the page;
+- `measures.py`, `history.py`, `tools.py`, `identity.py`, `live.py`: one function for each row;
+- `run.py`: rounds of them; `report.py`: the page;
 - `compare.py`: two commits against each other (`make compare A=main B=HEAD`).
 """

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from bench.history import compaction, history
 from bench.identity import IDENTITY as WHO_IS_CALLING
 from bench.live import live
 from bench.load import Load, closed_loop, cpu_seconds, wrk
@@ -16,9 +17,6 @@ from devstack.keys import SecretKey
 NOOP: dict[str, object] = {"name": "x", "amount": 1, "tags": []}
 KEY = {"x-api-key": ALICE.key}
 _NOOP_PATH = "/api/v1/bench/noop"
-
-SHORT, LONG = "short", "long"
-_QUEUED = 10
 
 # What one round saw: a name for each figure.
 Figures = dict[str, float]
@@ -146,41 +144,6 @@ async def single_step(platform: Platform, seconds: float) -> Figures:
     return {"step.rps.16": load.per_second}
 
 
-async def history(platform: Platform, seconds: float) -> Figures:
-    """Turn, acceptance and newest page in a long thread against a short one."""
-    figures: Figures = {}
-    for size, key in (("short", SHORT), ("long", LONG)):
-        page = {"conversation_key": key, "page_size": 10}
-        times: dict[str, list[float]] = {"turn": [], "accept": [], "page": []}
-        end = time.perf_counter() + seconds
-        while time.perf_counter() < end:
-            began = time.perf_counter()
-            accepted = await platform.send(key)
-            times["accept"].append(time.perf_counter() - began)
-            await platform.until_completed(key, accepted)
-            times["turn"].append(time.perf_counter() - began)
-            began = time.perf_counter()
-            await platform.call("list-messages", page)
-            times["page"].append(time.perf_counter() - began)
-        for name, seen in times.items():
-            figures[f"history.{name}.p50.{size}"] = sorted(seen)[len(seen) // 2] * 1000
-    return figures
-
-
-async def compaction(platform: Platform, seconds: float) -> Figures:
-    """A copy of the long thread, compacted by a model that answers at once."""
-    key = f"compacted-{next(_number)}"
-    await platform.call("fork-thread", {"conversation_key": LONG, "new_conversation_key": key})
-    began = time.perf_counter()
-    answer = await platform.call("compact-conversation", {"conversation_key": key})
-    spent = time.perf_counter() - began
-    return {
-        "compaction.ms_per_1000": spent * 1e6 / answer["compaction"]["messagesSummarized"],
-        "compaction.saved_share": int(answer["compaction"]["tokensSaved"])
-        / int(answer["compaction"]["tokensBefore"]),
-    }
-
-
 async def lists(platform: Platform, seconds: float) -> Figures:
     """The newest page of a long list of threads against that of a short one."""
     figures: Figures = {}
@@ -195,19 +158,6 @@ async def lists(platform: Platform, seconds: float) -> Figures:
         )
         figures[f"list.p50.{size}"] = load.p50
     return figures
-
-
-async def live_through_history(platform: Platform, messages: int) -> None:
-    """Have a short thread of ten messages and a long one, each by real turns."""
-    for key, count in ((SHORT, 10), (LONG, messages)):
-        await platform.thread(key)
-        left = count // 2
-        while left > 0:
-            # The queue stays filled, so that one run follows the other at once, and nobody reads
-            # along meanwhile.
-            sent = [(await platform.send(key))["runId"] for _ in range(min(left, _QUEUED))]
-            await platform.until_settled(key, sent[-1])
-            left -= _QUEUED
 
 
 async def live_through_threads(platform: Platform, threads: int) -> None:

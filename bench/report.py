@@ -92,7 +92,7 @@ ROWS = (
     *(
         Row(
             f"{name} in a thread of 10,000 messages against 10",
-            _over(f"history.{figure}.p50.long", f"history.{figure}.p50.short"),
+            _over(f"history.{figure}.p50.long", f"history.{figure}.p50.10"),
             1.25,
             at_least=False,
         )

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from bench import measures
+from bench.history import live_through_history
 from bench.live import many_readers, many_runs
 from bench.measures import Figures, Measure
 from bench.platform import Platform, running
@@ -69,7 +70,7 @@ def _chosen(only: str) -> list[Measure]:
 
 async def _prepare(platform: Platform, chosen: list[Measure], options: argparse.Namespace) -> None:
     if measures.history in chosen or measures.compaction in chosen:
-        await measures.live_through_history(platform, options.messages)
+        await live_through_history(platform, options.messages)
     if measures.lists in chosen:
         await measures.live_through_threads(platform, options.threads)
 
