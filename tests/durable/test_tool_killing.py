@@ -3,20 +3,20 @@
 `YOCASO_TOOL_TURNS` says how many turns there are; the soak takes 200.
 """
 
+import json
 import os
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import anyio
 import pytest
 
-from devstack.openrouter.control import OpenRouterControl
-from devstack.openrouter.messages import Answer
 from devstack.toolbox.control import ToolboxControl
 from tests.support.conversation import Conversation, Json, user_of
 from tests.support.following import Killer
 from tests.support.stack import RunningStack
-from tests.support.tools import ALLOWED, FREELY, resolve, thread_with, toolbox_of, wants
+from tests.support.tools import ALLOWED, FREELY, resolve, thread_with, tool_events, toolbox_of
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -24,7 +24,7 @@ TURNS = int(os.environ.get("YOCASO_TOOL_TURNS", "24"))
 THREADS = 4
 # While processes die one after the other, a loaded machine may answer nobody for a minute.
 PATIENCE = 300
-DONE = Answer(text="All done.")
+WRITTEN = {"SUCCEEDED": {1}, "UNKNOWN": {0, 1}, "never called": {0}}
 
 
 @pytest.fixture(scope="module")
@@ -47,9 +47,7 @@ async def approve_everything(thread: Conversation, over: anyio.Event) -> None:
         await anyio.sleep(0.05)
 
 
-async def ask(
-    thread: Conversation, model: OpenRouterControl, killer: Killer, texts: list[str]
-) -> list[Json]:
+async def ask(thread: Conversation, killer: Killer, texts: list[str]) -> list[Json]:
     """One turn after the other, spread over the kills; the runs' records."""
     runs: list[Json] = []
     over = anyio.Event()
@@ -57,9 +55,9 @@ async def ask(
         group.start_soon(approve_everything, thread, over)
         for number, text in enumerate(texts):
             await killer.reached(number / len(texts))
-            calls = wants(("note", {"text": text}), ("add", {"a": 1, "b": 1}))
-            await model.script(calls, DONE, contains=text)
-            run_id = await thread.send(text, clientMessageId=text)
+            note = f"call toolbox__note {json.dumps({'text': text})}"
+            asking = f'{note}\ncall toolbox__add {{"a": 1, "b": 1}}'
+            run_id = await thread.send(asking, clientMessageId=text)
             runs.append(await thread.settled(run_id, seconds=PATIENCE))
         over.set()
     return runs
@@ -67,7 +65,7 @@ async def ask(
 
 @pytest.mark.timeout(60 + 20 * TURNS)
 async def test_no_dangerous_tool_is_called_twice_and_no_approval_is_lost(
-    model: OpenRouterControl, stack: RunningStack, toolbox: ToolboxControl
+    stack: RunningStack, toolbox: ToolboxControl
 ) -> None:
     killer = Killer(stack, ("handlers", "restate", "edge"), times=max(1, TURNS // 12))
     asked: dict[str, list[str]] = {}
@@ -80,37 +78,31 @@ async def test_no_dangerous_tool_is_called_twice_and_no_approval_is_lost(
         async def talk(thread: Conversation) -> None:
             texts = [f"turn {uuid.uuid4().hex}" for _ in range(TURNS // THREADS)]
             asked[thread.key] = texts
-            runs[thread.key] = await ask(thread, model, killer, texts)
+            runs[thread.key] = await ask(thread, killer, texts)
 
         async with anyio.create_task_group() as group:
             group.start_soon(killer.run)
             for thread in threads:
                 group.start_soon(talk, thread)
-        notes = [call.arguments["text"] for call in await toolbox.calls("note")]
+        notes = Counter(call.arguments["text"] for call in await toolbox.calls("note"))
+        called = 0
         for thread in threads:
             assert {run["status"] for run in runs[thread.key]} == {"COMPLETED"}
-            await judge(thread, asked[thread.key], notes)
+            called += await judge(thread, asked[thread.key], notes)
+        # A tool server that cannot be asked in time costs a turn its tools; hardly ever.
+        assert called > TURNS * 0.8
 
 
-async def judge(thread: Conversation, texts: list[str], notes: list[str]) -> None:
-    """Each line was written at most once, and the thread says which ones are not known."""
+async def judge(thread: Conversation, texts: list[str], notes: Counter[str]) -> int:
+    """Each line was written as often as the thread says; how many calls of the tool there were."""
     events = await thread.events()
     assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
     requested = [e["toolCall"]["callId"] for e in events if e["type"] == "tool.requested"]
-    # A server that is too slow to list its tools costs a turn these tools: its calls have no name.
-    ended = {
-        event["toolCall"]["arguments"]["text"]: event["toolCall"]["status"]
-        for event in events
-        if event["type"] == "tool.completed" and event["toolCall"].get("toolName") == "note"
-    }
-    completed = [e["toolCall"]["callId"] for e in events if e["type"] == "tool.completed"]
-    assert sorted(requested) == sorted(completed)
+    calls = tool_events(events, "tool.completed")
+    assert sorted(requested) == sorted(call["callId"] for call in calls)
+    ended = {c["arguments"]["text"]: c["status"] for c in calls if c["toolName"] == "note"}
     for text in texts:
-        written = notes.count(text)
-        assert written <= 1
-        if ended.get(text) == "SUCCEEDED":
-            assert written == 1
-        elif text in ended:
-            assert ended[text] == "UNKNOWN"
+        assert notes[text] in WRITTEN[ended.get(text, "never called")], (text, ended.get(text))
     state = await thread.state()
     assert (state["status"], state["pendingApprovals"]) == ("IDLE", [])
+    return len(ended)
