@@ -60,7 +60,8 @@ def _unscripted(call: Call) -> Answer:
     """The tools that the user has just asked for and the call offers, else an echo."""
     if call.messages and call.messages[-1].get("role") != "user":
         return Answer()
-    offered = {tool["function"]["name"] for tool in call.body.get("tools") or []}
+    tools = cast("list[dict[str, Any]]", call.body.get("tools") or [])
+    offered = {tool["function"]["name"] for tool in tools}
     wanted = _WANTED_TOOL.findall(last_user_text(call)) if offered else []
     calls = [ToolCall(name=name, arguments=given) for name, given in wanted if name in offered]
     return Answer(tool_calls=calls)

@@ -62,7 +62,7 @@ async def test_without_a_script_the_answer_is_made_from_the_question(stand: Stan
 
 
 async def test_the_user_may_ask_for_tools_that_are_offered(stand: Stand) -> None:
-    offered = [{"type": "function", "function": {"name": "box__add", "parameters": {}}}]
+    offered = [{"type": "function", "function": {"name": "box__add"}}]
     asked = 'Do this:\ncall box__add {"a": 1}\ncall box__none {}\ncall box__add {"a": 2}'
     message = (await stand.ask(asked, tools=offered)).json()["choices"][0]["message"]
     calls = [call["function"] for call in message["tool_calls"]]
