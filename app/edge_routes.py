@@ -11,7 +11,7 @@ from actors.conversation import contract as conversation
 from actors.conversation_manager import contract as conversation_manager
 from chassis.bus import BusClient
 from chassis.rpc import Rpc
-from edge.api_keys import ApiKeyMaker
+from edge.api_keys import ApiKeys
 from edge.completions import Completions
 from edge.events import EventReader
 from edge.local import EdgeHandler
@@ -30,9 +30,10 @@ _COMPLETIONS = {
     llm.stream_complete: Completions.stream,
 }
 _API_KEYS = {
-    api_keys.api_keys_create: ApiKeyMaker.create,
-    api_keys.api_keys_rotate: ApiKeyMaker.rotate,
-    api_keys.api_keys_revoke_leaked: ApiKeyMaker.revoke_leaked,
+    api_keys.api_keys_create: ApiKeys.create,
+    api_keys.api_keys_rotate: ApiKeys.rotate,
+    api_keys.api_keys_revoke: ApiKeys.revoke,
+    api_keys.api_keys_revoke_leaked: ApiKeys.revoke_leaked,
 }
 _INVITATIONS = {
     orgs.orgs_invite_member: InvitationMaker.invite,
@@ -62,7 +63,7 @@ SHORT_WAYS = {
 
 def handlers(bus: BusClient) -> Mapping[Rpc[Any, Any], EdgeHandler]:
     """The handlers of those routes."""
-    reader, completions, keys = EventReader(bus), Completions(bus), ApiKeyMaker()
+    reader, completions, keys = EventReader(bus), Completions(bus), ApiKeys()
     return {
         **{rpc: partial(method, reader) for rpc, method in _EVENTS.items()},
         **{rpc: partial(method, completions) for rpc, method in _COMPLETIONS.items()},

@@ -1,9 +1,12 @@
-"""`api-keys/create` and `api-keys/rotate`: the edge makes the key, and shows it once.
+"""The methods of API keys that the edge answers itself: those that see a key's text, and `revoke`.
 
-What goes on to ApiKeyService is the hash and the first characters. Its answer names the hash of
-the key that the call was made with: of this one, and the key is shown; of another, and this request
-repeats an earlier one whose key is gone. So nothing behind the edge ever holds a key, and a repeat
-cannot show one. `revoke-leaked` is here because it is shown a key, which must not go on either.
+For `create` and `rotate` the edge makes the key, and shows it once. What goes on to ApiKeyService
+is the hash and the first characters. Its answer names the hash of the key that the call was made
+with: of this one, and the key is shown; of another, and this request repeats an earlier one whose
+key is gone. So nothing behind the edge ever holds a key, and a repeat cannot show one.
+
+`revoke-leaked` is here because it is shown a key, which must not go on either. `revoke` is the one
+call that `revoke-leaked` ends in; made here it goes without the gateway's hop.
 """
 
 from typing import cast
@@ -14,6 +17,7 @@ from chassis.identity import Caller
 from edge.local import VerifiedRequest
 from edge.responses import Response
 from gateways.auth.contract.api_keys import (
+    ApiKeyRequest,
     ApiKeyResponse,
     ApiKeysCreateRequest,
     ApiKeysRevokeLeakedRequest,
@@ -35,8 +39,8 @@ from services.api_key.contract import (
 from services.api_key.contract.objects import ReadRequest
 
 
-class ApiKeyMaker:
-    """Serves the routes that make keys."""
+class ApiKeys:
+    """Serves the routes of keys that go without the gateway."""
 
     async def create(self, request: VerifiedRequest) -> Response:
         """Create an API key for the organization.
@@ -83,6 +87,23 @@ class ApiKeyMaker:
             ),
         )
         return _answer(made, key)
+
+    async def revoke(self, request: VerifiedRequest) -> Response:
+        """End a key for good. Within ten seconds it is refused everywhere.
+
+        A key that is revoked already stays as it is.
+        """
+        asked = cast("ApiKeyRequest", request.message)
+        revoked = await request.ingress.command(
+            api_key.revoke,
+            RevokeRequest(
+                tenant_id=request.caller.tenant_id,
+                revoked_by=request.caller.user_id,
+                by=Actor.of(request.caller),
+                key_id=asked.key_id,
+            ),
+        )
+        return Response(200, ApiKeyResponse(result=revoked.api_key).to_json())
 
     async def revoke_leaked(self, request: VerifiedRequest) -> Response:
         """End a key of any organization by its own text: whoever holds it can do worse.

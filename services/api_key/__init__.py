@@ -11,8 +11,8 @@ Key and state: the service itself has none. It owns two objects, which nobody el
 - `ApiKeyGrant`, key: the hash of a key's text. What the edge reads to verify a key, one small
   record. A change carries the record's revision, so that one that comes late changes nothing.
 
-Called by: AuthGateway; the edge (Create, and Get and Rotate, because it makes the key; Revoke of a
-key that it is shown; ApiKeyGrant/Read to verify; ApiKeyIndex/AddUsage in batches).
+Called by: AuthGateway; the edge (Create, and Get and Rotate, because it makes the key; Revoke;
+ApiKeyGrant/Read to verify; ApiKeyIndex/AddUsage in batches).
 
 Calls: its own objects. ApiKeyIndex also sends every change to ApiKeyGrant one-way: so a revoked key
 dies even when the call that revoked it does. The service waits for the same change, so that an

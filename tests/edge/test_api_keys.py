@@ -132,6 +132,30 @@ async def test_a_revoked_key_stops_working_within_ten_seconds(
     assert (again.status, reason_of(again)) == (400, KEY_NOT_ACTIVE.word)
 
 
+async def test_a_repeated_revocation_answers_the_same_and_is_told_once(admin: Dashboard) -> None:
+    made, other = await admin.create(name="ended"), await admin.create(name="other")
+    body = {"key_id": made["key_id"]}
+    first = await admin.call("revoke", body, idempotency_key="end")
+    again = await admin.call("revoke", body, idempotency_key="end")
+    assert (first.status, again.status) == (200, 200)
+    assert again.body == first.body
+    conflict = await admin.call("revoke", {"key_id": other["key_id"]}, idempotency_key="end")
+    assert reason_of(conflict) == reasons.IDEMPOTENCY_CONFLICT.word
+    # Without its key it is another revocation, of a key that is over.
+    later = await admin.call("revoke", body)
+    assert later.body == first.body
+    # The log is in order: with the second key in it, nothing of the first is to come.
+    await admin.call("revoke", {"key_id": other["key_id"]})
+
+    async def told() -> list[str] | None:
+        asked = {"action": "api_key.revoked"}
+        answer = await admin.stack.call("orgs/audit-log", asked, token=admin.token)
+        names = [entry["target"]["name"] for entry in answer.body["entries"]]
+        return names if "other" in names else None
+
+    assert await admin.stack.wait_until(told) == ["other", "ended"]
+
+
 async def test_a_text_that_was_rotated_away_ends_with_its_grace(
     stack: RunningStack, admin: Dashboard
 ) -> None:

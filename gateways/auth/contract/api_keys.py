@@ -159,6 +159,7 @@ api_keys_revoke = component.public(
     errors=(KEY_NOT_FOUND,),
     modes=PEOPLE,
     audited=True,
+    served_by_edge=True,
 )
 api_keys_rotate = component.public(
     "ApiKeysRotate",

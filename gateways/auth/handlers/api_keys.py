@@ -19,7 +19,6 @@ from services.api_key import contract as api_key
 from services.api_key.contract import (
     KeyRequest,
     ListKeysRequest,
-    RevokeRequest,
     UpdateRequest,
 )
 
@@ -61,22 +60,6 @@ class ApiKeys:
         )
         changed = await call(ctx, api_key.update, asked)
         return ApiKeyResponse(result=changed.api_key)
-
-    @implements(api_keys.api_keys_revoke)
-    async def api_keys_revoke(self, ctx: Context, request: ApiKeyRequest) -> ApiKeyResponse:
-        """End a key for good. Within ten seconds it is refused everywhere.
-
-        A key that is revoked already stays as it is.
-        """
-        caller = _caller(ctx)
-        asked = RevokeRequest(
-            tenant_id=caller.tenant_id,
-            revoked_by=caller.user_id,
-            by=Actor.of(caller),
-            key_id=request.key_id,
-        )
-        revoked = await call(ctx, api_key.revoke, asked)
-        return ApiKeyResponse(result=revoked.api_key)
 
     @implements(api_keys.api_keys_usage)
     async def api_keys_usage(self, ctx: Context, request: ApiKeyRequest) -> ApiKeysUsageResponse:
