@@ -164,7 +164,9 @@ class Edge:
                 await self._send(exchange, answer, send)
         except ClientGoneError as gone:
             if isinstance(gone, BodyBrokenError):
-                told = error_response(reasons.BODY_BROKEN.error(), request.request_id)
+                told = error_response(
+                    reasons.BODY_BROKEN.error(), request.request_id, headers=exchange.headers
+                )
                 await self._send(exchange, told, send)
             exchange.code = "CLIENT_GONE"
         finally:
@@ -212,7 +214,7 @@ class Edge:
             raise
         except Exception:
             log.exception("edge failed", extra=logs.fields(request_id=request.request_id))
-            return error_response(wire.internal(), request.request_id)
+            return error_response(wire.internal(), request.request_id, headers=exchange.headers)
 
     async def _steps(self, exchange: "_Exchange", receive: Receive) -> Response | EventStream:
         request = exchange.request
@@ -225,8 +227,9 @@ class Edge:
             raise reasons.DRAINING.error()
         limits.check_head(request, entry)
         exchange.verified = verified = await self._identify(request)
-        scopes.check(verified, entry)
+        # Before the scopes: a refused call counts too, and its answer tells what is left.
         exchange.headers = await self._rates.count(verified)
+        scopes.check(verified, entry)
         if entry.route.audited:
             verified = verified.seen_from(self._addresses.of(request), request.user_agent)
         raw = await limits.read_body(receive, entry, self._settings.body_seconds)

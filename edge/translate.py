@@ -65,7 +65,8 @@ def failure_of(answer: Answer, fingerprint: str | None) -> FailedError:
         idempotency.check(metadata["idemHash"], fingerprint)
     message = failure.get("message")
     error = _from_failure(message if isinstance(message, str) else "", answer.status, metadata)
-    return FailedError(error, Outcome.NOT_STARTED if error.code in _REFUSALS else Outcome.UNKNOWN)
+    usual = Outcome.NOT_STARTED if error.code in _REFUSALS else Outcome.UNKNOWN
+    return FailedError(error, error.outcome or usual)
 
 
 def _from_failure(message: str, status: int, metadata: Mapping[str, str] | None) -> RpcError:

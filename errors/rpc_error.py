@@ -98,7 +98,8 @@ class RpcError(Exception):
     """A failure with a code, a stable reason, a message fit for anyone, and details.
 
     `is_terminal` follows the code unless the raiser knows better (a vendor's 400 arrives as
-    UPSTREAM_ERROR and no later try will help). Two errors are equal when all of that is.
+    UPSTREAM_ERROR and no later try will help). `outcome` is for a raiser who knows better than the
+    code whether the work may have happened. Two errors are equal when all of that is.
     """
 
     def __init__(
@@ -109,6 +110,7 @@ class RpcError(Exception):
         details: ErrorDetails = NO_DETAILS,
         *,
         is_terminal: bool | None = None,
+        outcome: Outcome | None = None,
     ) -> None:
         super().__init__(code, reason, message)
         self.code = code
@@ -116,9 +118,11 @@ class RpcError(Exception):
         self.message = message
         self.details = details
         self.is_terminal = (not code.retryable) if is_terminal is None else is_terminal
+        self.outcome = outcome
 
     def _values(self) -> tuple[object, ...]:
-        return (self.code, self.reason, self.message, self.details, self.is_terminal)
+        known = (self.code, self.reason, self.message, self.details)
+        return (*known, self.is_terminal, self.outcome)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, RpcError) and self._values() == other._values()

@@ -2,7 +2,7 @@
 
 A Restate failure is (message, status, metadata: dict[str, str]). Metadata survives steps, calls
 between handlers and the ingress, so the whole error travels in it. What comes out equals what
-went in; only the edge adds `requestId` and `outcome`.
+went in; only the edge adds `requestId`, and `outcome` where the raiser does not say.
 """
 
 import json
@@ -30,6 +30,8 @@ def to_metadata(error: RpcError) -> dict[str, str]:
     }
     if error.details != NO_DETAILS:
         metadata["details"] = json.dumps(error.details.to_json(), separators=(",", ":"))
+    if error.outcome is not None:
+        metadata["outcome"] = error.outcome.value
     return metadata
 
 
@@ -41,13 +43,14 @@ def from_failure(message: str, status: int, metadata: Mapping[str, str] | None) 
     """
     code = (metadata or {}).get("code", "")
     if metadata is not None and code in Code.__members__:
-        details = metadata.get("details")
+        details, outcome = metadata.get("details"), metadata.get("outcome", "")
         return RpcError(
             Code(code),
             metadata.get("reason", ""),
             message,
             ErrorDetails.model_validate_json(details) if details else NO_DETAILS,
             is_terminal=metadata.get("isTerminal") != "false",
+            outcome=Outcome(outcome) if outcome in Outcome.__members__ else None,
         )
     if status == 409 and message in ("cancelled", "killed"):
         return CANCELLED.error()
@@ -64,8 +67,9 @@ def to_envelope(
 ) -> dict[str, Any]:
     """The public form of `error`: the body of every error answer, error event and failed run."""
     details: dict[str, Any] = {"reason": error.reason, **error.details.to_json()}
-    if outcome is not None:
-        details["outcome"] = outcome.value
+    known = error.outcome or outcome
+    if known is not None:
+        details["outcome"] = known.value
     if request_id is not None:
         details["requestId"] = request_id
     return {

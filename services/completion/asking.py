@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from actors.conversation.contract import BUDGET_SPENT
 from actors.conversation.contract.thread import GenerationConfig
+from errors import Outcome
 from services.completion.reading import Answered, CompletionReader
 from services.openrouter.answer_format import AnswerFormat
 from services.openrouter.purse import Purse
@@ -31,7 +32,7 @@ async def answer_of(
     if form is None or not violations:
         return answered
     if not paid:
-        raise BUDGET_SPENT.error()
+        raise BUDGET_SPENT.error(outcome=Outcome.COMPLETED)
     reader.start_anew()
     seconds = max((deadline - answered.at).total_seconds(), 1.0)
     again = form.asked_again(request, answered.text, violations)
@@ -39,7 +40,7 @@ async def answer_of(
     answered, paid = await _ask(reader, replace(again, total_timeout_seconds=seconds), purse)
     if violations := form.violations(answered.text):
         if not paid:
-            raise BUDGET_SPENT.error()
+            raise BUDGET_SPENT.error(outcome=Outcome.COMPLETED)
         finish = answered.finish
         raise form.error(violations, finish.model, finish.provider, finish.finish_reason)
     usage = _sum(first.finish.usage, answered.finish.usage)

@@ -145,6 +145,7 @@ def test_a_pasted_key_is_revoked_by_itself(dev: Dev, olga: Terminal, tmp_path: P
     made = olga.read("keys", "create", "Leaked")["result"]
     finder = Terminal(dev, tmp_path)
     finder.read("login", "finder")
+    finder.read("orgs", "create", "Finders")
     done = finder.run("keys", "revoke-leaked", typed=made["key"])
     assert done.exit_code == 0, done.output
     assert made["key"] not in done.output

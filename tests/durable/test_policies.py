@@ -35,6 +35,7 @@ async def test_a_busy_thread_that_rejects_says_so_and_takes_the_message_later(
         await thread.send("second")
     assert (refused.value.status, refused.value.code) == (409, "ABORTED")
     assert (refused.value.reason, refused.value.is_terminal) == ("thread.busy", False)
+    assert refused.value.error["details"]["outcome"] == "NOT_STARTED"
     await model.release("hold")
     await thread.happened("run.completed")
     assert (await thread.ask("second"))["status"] == "COMPLETED"

@@ -116,6 +116,17 @@ async def test_a_key_is_limited_told_how_much_is_left_and_let_in_again(
         assert len(ingress.seen) == 4
 
 
+async def test_a_call_without_its_scope_counts_and_is_told_what_is_left(
+    ingress: FakeIngress,
+) -> None:
+    async with running_edge(ingress, requests_per_minute=2) as edge:
+        answers = [await edge.post("/api/v1/probe/add", key=edge.ron) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [403, 403, 429]
+        assert [a.headers["ratelimit-remaining"] for a in answers] == ["1", "0", "0"]
+        assert error_of(answers[0]).reason == reasons.SCOPE_MISSING.word
+        assert ingress.seen == []
+
+
 async def test_users_whom_a_key_acts_for_share_the_limit_of_the_key(ingress: FakeIngress) -> None:
     async with running_edge(ingress, requests_per_minute=2) as edge:
         users = ["a", "b", "c"]

@@ -272,6 +272,7 @@ async def test_a_leaked_key_is_ended_by_whoever_has_it_and_its_owners_are_told(
 ) -> None:
     olga, finder = await newcomer(stack, "olga"), await newcomer(stack, "finder")
     await olga.found()
+    await finder.found()
     key = (await olga.call("api-keys/create", {"name": "Leaked"})).body["result"]
     found = await finder.call("api-keys/revoke-leaked", {"key": key["key"]})
     assert found.status == 200, found.body

@@ -76,7 +76,7 @@ from actors.conversation.contract.tools import (
 from chassis.paging import PAGE_TOKEN_INVALID
 from chassis.retries import SINGLETON
 from chassis.rpc import COMMAND_RETENTION, Component, Kind
-from errors import Code, Reason
+from errors import Code, Outcome, Reason
 from services.openrouter.contract import MODEL_UNKNOWN
 
 THREAD_NOT_FOUND = Reason(
@@ -91,6 +91,7 @@ THREAD_DELETING = Reason(
     "thread.being_deleted",
     Code.ABORTED,
     "A thread with this conversation_key is being deleted. Repeat delete-thread to finish that.",
+    outcome=Outcome.NOT_STARTED,
 )
 QUEUE_FULL = Reason(
     "thread.queue_full",
@@ -102,6 +103,7 @@ THREAD_BUSY = Reason(
     "thread.busy",
     Code.ABORTED,
     "A run of this thread is active, and the message asked not to wait.",
+    outcome=Outcome.NOT_STARTED,
 )
 BUDGET_SPENT = Reason(
     "budget.spent",

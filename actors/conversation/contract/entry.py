@@ -1,9 +1,11 @@
 """What a thread consists of: messages, and the events that tell about them."""
 
-from pydantic import Field
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
 
 from actors.conversation.contract.tools import Approval, ToolCall
-from chassis.message import Int64, Message, ProtoEnum, Struct, Timestamp, UInt32
+from chassis.message import Int64, Message, ProtoEnum, Struct, Timestamp, UInt32, violation
 
 
 class Role(ProtoEnum):
@@ -22,6 +24,16 @@ class ContentPart(Message):
     text: str = ""
     image_url: str = Field(default="", max_length=4096)
     file_url: str = Field(default="", max_length=4096)
+
+
+def _one_thing(part: ContentPart) -> ContentPart:
+    if [bool(part.text), bool(part.image_url), bool(part.file_url)].count(True) != 1:
+        raise violation("must have exactly one of text, imageUrl and fileUrl")
+    return part
+
+
+GivenPart = Annotated[ContentPart, AfterValidator(_one_thing)]
+"""A part as a client gives it."""
 
 
 class Usage(Message):

@@ -24,7 +24,7 @@ from actors.conversation.contract.thread import (
 )
 from actors.conversation.handlers.reads import head_of, message_page
 from actors.conversation.ledger import Ledger, metadata_of
-from actors.conversation.merging import merged, without
+from actors.conversation.merging import updated, without
 from actors.conversation.naming import branch_id
 from actors.conversation.path import END, Path
 from actors.conversation.state import COMPACTIONS, HEAD, CompactionHistory, Copying, Head
@@ -96,7 +96,7 @@ class Threads:
         """Change some of the thread's settings; they hold from the next run on."""
         ledger = await Ledger.open(ctx)
         kept = without(ledger.head.settings or Settings(), request.clear)
-        settings = merged(Settings, kept, request.settings)
+        settings = updated(kept, request, "settings")
         managed = request.settings.context_management if request.settings else None
         if managed is not None and managed.summary_model:
             await self._accepting.check(ctx, None, beside=managed.summary_model)
@@ -112,7 +112,7 @@ class Threads:
         """Change some of the thread's config; it holds for messages sent from now on."""
         ledger = await Ledger.open(ctx)
         kept = without(ledger.head.generation_config or GenerationConfig(), request.clear)
-        config = merged(GenerationConfig, kept, request.generation_config)
+        config = updated(kept, request, "generation_config")
         await self._accepting.check(ctx, config)
         ledger.head.generation_config = config
         ledger.save()

@@ -189,7 +189,6 @@ api_keys_revoke_leaked = component.public(
     effect=Effect.COMMAND,
     errors=(KEY_NOT_FOUND,),
     modes=PEOPLE,
-    tenant_free=True,
     served_by_edge=True,
     audited=True,
 )

@@ -22,7 +22,7 @@ from chassis.calls import call, send
 from chassis.identity import Caller, object_key
 from chassis.message import REQUEST_INVALID
 from chassis.serve import implements
-from errors import ErrorDetails, FieldViolation
+from errors import ErrorDetails, FieldViolation, Outcome, RpcError
 from gateways.auth.contract import orgs
 from gateways.auth.contract.orgs import (
     AcceptInvitationRequest,
@@ -225,9 +225,14 @@ class Orgs:
 
 
 async def _joined(ctx: Context, joined: MemberResponse) -> OrgsMembershipResponse:
-    await _set_claims(ctx, joined)
-    user = object_key(joined.member.user_id)
-    await call(ctx, firebase.apply, ApplyRequest(), key=user)
+    try:
+        await _set_claims(ctx, joined)
+        user = object_key(joined.member.user_id)
+        await call(ctx, firebase.apply, ApplyRequest(), key=user)
+    except RpcError as failed:
+        # The membership stands, whatever the code says of work that was refused.
+        failed.outcome = Outcome.UNKNOWN
+        raise
     return OrgsMembershipResponse(organization=joined.organization, member=joined.member)
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from actors.conversation.contract.entry import ContentPart, Role
+from actors.conversation.contract.entry import ContentPart, GivenPart, Role
 from actors.conversation.contract.thread import GenerationConfig
 from chassis.message import Message, violation
 
@@ -16,7 +16,7 @@ class CompletionMessage(Message):
 
     role: Role = Role.user
     content: str = ""
-    parts: list[ContentPart] = Field(default_factory=list[ContentPart], max_length=64)
+    parts: list[GivenPart] = Field(default_factory=list[ContentPart], max_length=64)
 
 
 def _said_by_somebody(message: CompletionMessage) -> CompletionMessage:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from actors.conversation.contract.entry import ContentPart, Role
+from actors.conversation.contract.entry import ContentPart, GivenPart, Role
 from actors.conversation.contract.thread import GenerationConfig, InterruptPolicy
 from chassis.message import Int32, Message, violation
 from gateways.llm.contract.keys import ConversationKey
@@ -15,7 +15,7 @@ class PublicUserMessage(Message):
 
     role: Role = Role.user
     content: str = ""
-    parts: list[ContentPart] = Field(default_factory=list[ContentPart], max_length=64)
+    parts: list[GivenPart] = Field(default_factory=list[ContentPart], max_length=64)
 
 
 def said_by_the_user(message: PublicUserMessage) -> PublicUserMessage:

@@ -146,8 +146,9 @@ _ConfigField = Annotated[
 
 
 class PublicUpdateSettingsRequest(Message):
-    """The settings to change; what is left out stays. `clear` names settings to set back to the
-    platform's default."""
+    """The settings to change; what is left out stays, within a group, too, and a list is replaced.
+    `clear` names settings to set back to the platform's default; a group that is cleared and given
+    is replaced as a whole."""
 
     conversation_key: ConversationKey
     settings: Settings | None = None
@@ -155,8 +156,9 @@ class PublicUpdateSettingsRequest(Message):
 
 
 class PublicUpdateGenerationConfigRequest(Message):
-    """The fields to change; what is left out stays. `clear` names fields to set back to the
-    platform's default."""
+    """The fields to change; what is left out stays, within a group, too, and a list or a response
+    format is replaced. `clear` names fields to set back to the platform's default; a group that is
+    cleared and given is replaced as a whole."""
 
     conversation_key: ConversationKey
     generation_config: GenerationConfig | None = None

@@ -15,7 +15,7 @@ from chassis.message import Int32, Message
 from chassis.retries import REQUEST, RetryPolicy
 from chassis.rpc import Component, Effect, Kind
 from chassis.serve import FINGERPRINT, UNDECLARED, handlers_of, implements, restate_service
-from errors import Code, ErrorDetails, Reason, RpcError, wire
+from errors import Code, ErrorDetails, Outcome, Reason, RpcError, wire
 from errors.rpc_error import FieldViolation, HelpLink, ModelError, RetryInfo, UpstreamError
 from tests.support.fake_platform import FakePlatform
 
@@ -180,12 +180,22 @@ details = st.builds(
 
 
 @given(
-    code=st.sampled_from(Code), reason=texts, message=texts, more=details, terminal=st.booleans()
+    code=st.sampled_from(Code),
+    reason=texts,
+    message=texts,
+    more=details,
+    terminal=st.booleans(),
+    outcome=st.none() | st.sampled_from(Outcome),
 )
 def test_what_a_terminal_error_carries_is_the_whole_error(
-    code: Code, reason: str, message: str, more: ErrorDetails, terminal: bool
+    code: Code,
+    reason: str,
+    message: str,
+    more: ErrorDetails,
+    terminal: bool,
+    outcome: Outcome | None,
 ) -> None:
-    error = RpcError(code, reason, message, more, is_terminal=terminal)
+    error = RpcError(code, reason, message, more, is_terminal=terminal, outcome=outcome)
     metadata = wire.to_metadata(error)
     assert all(isinstance(value, str) for value in metadata.values())
     assert wire.from_failure(error.message, code.http_status, metadata) == error

@@ -3,8 +3,19 @@
 import pytest
 
 from actors.conversation import contract
-from actors.conversation.contract.thread import GenerationConfig, InterruptPolicy, Settings
+from actors.conversation.contract.context import ContextManagement, ContextStrategy
+from actors.conversation.contract.thread import (
+    GenerationConfig,
+    InterruptPolicy,
+    ProviderRouting,
+    ProviderSort,
+    ResponseFormat,
+    ResponseFormatType,
+    Settings,
+)
+from actors.conversation.contract.tools import ThreadToolRule, ToolSettings
 from errors import Code, RpcError
+from services.mcp.contract.tools import ApprovalRule
 from tests.support.conversations import Conversation
 from tests.support.crashes import survives_every_crash
 from tests.support.fake_platform import FakePlatform
@@ -35,6 +46,67 @@ async def test_a_cleared_field_is_the_platforms_again() -> None:
         assert await thread.update_settings(Settings(), "system_prompt") == Settings(keep_last=3)
         config = await thread.update_config(GenerationConfig(top_p=0.5), "model")
         assert config == GenerationConfig(temperature=0, top_p=0.5)
+
+
+async def test_what_a_group_does_not_name_stays_in_it() -> None:
+    always = ThreadToolRule(tool="*", approval=ApprovalRule.ALWAYS)
+    tools = ToolSettings(allowed=["files"], approvals=[always])
+    managed = ContextManagement(strategy=ContextStrategy.SUMMARIZE, threshold=0.5)
+    async with FakePlatform() as platform:
+        thread = Conversation(platform)
+        await thread.open(
+            settings=Settings(tools=tools, context_management=managed),
+            config=GenerationConfig(provider=ProviderRouting(order=["a"], only=["a", "b"])),
+        )
+        changed = await thread.update_settings(
+            Settings(
+                tools=ToolSettings(allowed=["mail"]),
+                context_management=ContextManagement(target=0.2),
+            )
+        )
+        assert changed.tools == ToolSettings(allowed=["mail"], approvals=[always])
+        assert changed.context_management == ContextManagement(
+            strategy=ContextStrategy.SUMMARIZE, threshold=0.5, target=0.2
+        )
+        config = await thread.update_config(
+            GenerationConfig(provider=ProviderRouting(order=["b"], sort=ProviderSort.PRICE))
+        )
+        assert config.provider == ProviderRouting(
+            order=["b"], only=["a", "b"], sort=ProviderSort.PRICE
+        )
+
+
+async def test_a_group_that_is_cleared_and_given_is_replaced() -> None:
+    tools = ToolSettings(allowed=["files"], max_rounds=3)
+    async with FakePlatform() as platform:
+        thread = Conversation(platform)
+        await thread.open(settings=Settings(tools=tools))
+        given = ToolSettings(allowed=["mail"])
+        changed = await thread.update_settings(Settings(tools=given), "tools")
+        assert changed.tools == given
+
+
+async def test_a_schema_does_not_outlive_its_response_format() -> None:
+    schema = ResponseFormat(type=ResponseFormatType.JSON_SCHEMA, json_schema={"type": "object"})
+    async with FakePlatform() as platform:
+        thread = Conversation(platform)
+        await thread.open(config=GenerationConfig(response_format=schema))
+        text = ResponseFormat(type=ResponseFormatType.TEXT)
+        config = await thread.update_config(GenerationConfig(response_format=text))
+        assert config.response_format == text
+
+
+async def test_what_is_valid_alone_and_not_with_what_was_kept_is_refused() -> None:
+    async with FakePlatform() as platform:
+        thread = Conversation(platform)
+        kept = Settings(context_management=ContextManagement(threshold=0.5))
+        await thread.open(settings=kept)
+        with pytest.raises(RpcError) as refused:
+            await thread.update_settings(Settings(context_management=ContextManagement(target=0.7)))
+        assert refused.value.reason == "request.invalid"
+        [violation] = refused.value.details.field_violations
+        assert violation.field == "settings.contextManagement"
+        assert (await thread.state()).settings == kept
 
 
 async def test_zero_is_a_temperature_and_not_the_absence_of_one() -> None:

@@ -319,6 +319,18 @@ def test_a_message_is_the_users_and_says_one_thing(message: bytes) -> None:
     assert violations(contract.send_message, body) == ["userMessage"]
 
 
+@pytest.mark.parametrize(
+    "part", [b"{}", b'{"text":""}', b'{"text":"look","imageUrl":"https://a/b.png"}']
+)
+def test_a_part_is_one_thing(part: bytes) -> None:
+    parts = b'{"parts":[{"text":"first"},' + part + b"]}"
+    body = b'{"conversationKey":"x","userMessage":' + parts + b"}"
+    assert violations(contract.send_message, body) == ["userMessage.parts[1]"]
+    for rpc in (contract.complete, contract.stream_complete):
+        body = b'{"messages":[' + parts + b"]}"
+        assert violations(rpc, body) == ["messages[0].parts[1]"]
+
+
 def test_a_message_may_be_text_or_parts() -> None:
     for message in (b'{"content":"a"}', b'{"role":"user","parts":[{"text":"b"}]}'):
         body = b'{"conversationKey":"x","userMessage":' + message + b"}"
