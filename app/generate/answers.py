@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 
 from app.checks import COMMON_REASONS
@@ -149,8 +150,10 @@ def _headers(code: Code) -> Schema:
     names = ["x-request-id", "traceparent"]
     if code is Code.UNAUTHENTICATED:
         names.append("WWW-Authenticate")
-    if code is Code.RATE_LIMITED:
-        names += ["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset", "Retry-After"]
+    else:
+        names += ["RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"]
+    if code.http_status == HTTPStatus.TOO_MANY_REQUESTS:
+        names.append("Retry-After")
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
