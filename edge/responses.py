@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from pydantic_core import to_json
 
@@ -11,7 +12,6 @@ from errors.wire import to_envelope
 Headers = list[tuple[bytes, bytes]]
 
 JSON = b"application/json"
-_TOO_MANY = 429
 # Where a later try helps and nobody says when: about as long as an answer in front takes.
 _SOON_SECONDS = 2
 
@@ -48,6 +48,6 @@ def _headers_of(error: RpcError) -> Headers:
     if error.retry_after is not None:
         seconds = max(1, math.ceil(error.retry_after.total_seconds()))
         return [(b"retry-after", b"%d" % seconds)]
-    if error.code.http_status == _TOO_MANY and not error.is_terminal:
+    if error.code.http_status == HTTPStatus.TOO_MANY_REQUESTS and not error.is_terminal:
         return [(b"retry-after", b"%d" % _SOON_SECONDS)]
     return []

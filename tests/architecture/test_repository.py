@@ -9,11 +9,9 @@ from tests.support.repository import ROOT, files
 
 # Written in pieces, because this file is searched too.
 MACHINE_PATHS = re.compile("|".join(f"/{name}/" for name in ("work", "root", "home", "Users")))
+REGISTRY_NAMES = {"org": ("pypi", "pythonhosted", "npmjs"), "com": ("yarnpkg",)}
 REGISTRIES = re.compile(
-    "|".join(
-        host.replace(" ", r"\.")
-        for host in ("pypi org", "pythonhosted org", "npmjs org", "yarnpkg com")
-    )
+    "|".join(rf"{name}\.{domain}" for domain, names in REGISTRY_NAMES.items() for name in names)
 )
 LATER = re.compile("|".join((r"\bTO" "DO", r"\bFIX" "ME", r"\bX" "XX")))
 
