@@ -37,7 +37,8 @@ async def answer_of(
     seconds = max((deadline - answered.at).total_seconds(), 1.0)
     again = form.asked_again(request, answered.text, violations)
     first = answered
-    answered, paid = await _ask(reader, replace(again, total_timeout_seconds=seconds), purse)
+    within = replace(again, total_timeout_seconds=seconds)
+    answered, paid = await _ask(reader, within, purse, Outcome.COMPLETED)
     if violations := form.violations(answered.text):
         if not paid:
             raise BUDGET_SPENT.error(outcome=Outcome.COMPLETED)
@@ -48,11 +49,14 @@ async def answer_of(
 
 
 async def _ask(
-    reader: CompletionReader, request: ChatRequest, purse: Purse
+    reader: CompletionReader,
+    request: ChatRequest,
+    purse: Purse,
+    before: Outcome | None = None,
 ) -> tuple[Answered, bool]:
     payable = purse.bound(request)
     if payable is None:
-        raise BUDGET_SPENT.error()
+        raise BUDGET_SPENT.error(outcome=before)
     answered = await reader.read(payable)
     return answered, purse.pay(answered.finish)
 

@@ -16,7 +16,7 @@ from actors.firebase_bridge.contract import (
 from chassis import key_text
 from chassis.identity import Caller
 from chassis.rpc import Mode
-from errors import Code, Reason, RpcError
+from errors import Code, Outcome, Reason, RpcError
 from gateways.auth.contract import component, orgs
 from gateways.auth.contract.orgs import (
     AcceptInvitationRequest,
@@ -118,6 +118,7 @@ async def test_a_repeat_finishes_what_firebase_kept_from_being_whole() -> None:
         with pytest.raises(RpcError) as failure:
             await people.create()
         assert (failure.value.reason, failure.value.is_terminal) == (AWAY.word, False)
+        assert failure.value.outcome is Outcome.UNKNOWN, "the organization is there"
         people.bridge.away = False
         made = await people.create()
         told = people.bridge.told

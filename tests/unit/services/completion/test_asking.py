@@ -11,7 +11,7 @@ from actors.conversation.contract.thread import (
     ResponseFormat,
     ResponseFormatType,
 )
-from errors import RpcError
+from errors import Outcome, RpcError
 from services.completion.contract import CompleteRequest
 from services.openrouter.wire import Usage
 from tests.support.completions import ASKED, completing
@@ -102,12 +102,14 @@ async def test_an_answer_is_asked_for_once_more_only_where_that_can_be_paid() ->
     async with completing([WRONG, dear], [RIGHT, END]) as it:
         error = await it.refused(asking(schema=NAMED, usd="0.5"))
         assert (error.reason, len(it.model.asked)) == ("budget.spent", 1)
+        assert error.outcome is Outcome.COMPLETED, "it was paid for"
 
 
 async def test_an_answer_with_a_form_that_the_money_cut_off_is_no_answer() -> None:
     async with completing([WRONG, CUT], [RIGHT, END]) as it:
         error = await it.refused(asking(schema=NAMED, usd="0.057"))
         assert (error.reason, len(it.model.asked)) == ("budget.spent", 1)
+        assert error.outcome is Outcome.COMPLETED, "it was paid for"
 
 
 async def test_the_budget_of_a_thread_is_refused_where_there_is_none() -> None:
